@@ -1,0 +1,109 @@
+package sandbox
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// places resolves paths, and looks each component up only once: rules share most
+// of them.
+type places struct {
+	known map[string]*place
+}
+
+// place is where a path leads.
+type place struct {
+	real    string // the part that exists, free of symlinks
+	missing string // what does not exist of it below real, "" if nothing is missing
+	mode    uint32 // of real, as in struct stat
+	links   []linkSeen
+	err     error
+}
+
+// linkSeen is a symlink on the way to a place.
+type linkSeen struct {
+	path string
+	uid  uint32
+}
+
+func (p *place) dir() bool { return p.mode&unix.S_IFMT == unix.S_IFDIR }
+
+// find resolves an absolute, clean path.
+func (ps *places) find(path string) *place {
+	return ps.walk(&place{real: "/", mode: unix.S_IFDIR}, path, 0)
+}
+
+// walk follows the components of rest from a place.
+func (ps *places) walk(at *place, rest string, hops int) *place {
+	for rest != "" {
+		var name string
+		name, rest, _ = strings.Cut(strings.TrimLeft(rest, "/"), "/")
+		switch {
+		case name == "" || name == ".":
+		case at.err != nil:
+			return at
+		case at.missing != "":
+			at = &place{real: at.real, mode: at.mode, missing: path.Join(at.missing, name), links: at.links}
+		case name == "..":
+			at = &place{real: parent(at.real), mode: unix.S_IFDIR, links: at.links}
+		default:
+			at = ps.step(at, name, hops)
+		}
+	}
+	return at
+}
+
+// step looks one name up in a folder that exists.
+func (ps *places) step(at *place, name string, hops int) *place {
+	full := join(at.real, []byte(name))
+	if known := ps.known[full]; known != nil {
+		if len(at.links) == 0 {
+			return known
+		}
+		with := *known
+		with.links = append(at.links[:len(at.links):len(at.links)], known.links...)
+		return &with
+	}
+	found := ps.look(at.real, full, name, hops)
+	ps.known[full] = found
+	if len(at.links) > 0 {
+		with := *found
+		with.links = append(at.links[:len(at.links):len(at.links)], found.links...)
+		return &with
+	}
+	return found
+}
+
+func (ps *places) look(dir, full, name string, hops int) *place {
+	var stat unix.Stat_t
+	err := unix.Lstat(full, &stat)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return &place{real: dir, mode: unix.S_IFDIR, missing: name}
+	case errors.Is(err, unix.ENOTDIR):
+		return &place{real: dir, mode: unix.S_IFREG, missing: name}
+	case err != nil:
+		return &place{real: dir, err: &fs.PathError{Op: "lstat", Path: full, Err: err}}
+	case uint32(stat.Mode)&unix.S_IFMT != unix.S_IFLNK: //nolint:unconvert // 16 bits on other systems
+		return &place{real: full, mode: uint32(stat.Mode)} //nolint:unconvert // likewise
+	}
+	if hops >= 40 {
+		return &place{real: dir, err: &fs.PathError{Op: "lookup", Path: full, Err: syscall.ELOOP}}
+	}
+	target, err := os.Readlink(full)
+	if err != nil {
+		return &place{real: dir, err: err}
+	}
+	from := &place{real: dir, mode: unix.S_IFDIR}
+	if strings.HasPrefix(target, "/") {
+		from = &place{real: "/", mode: unix.S_IFDIR}
+	}
+	from.links = []linkSeen{{path: full, uid: stat.Uid}}
+	return ps.walk(from, target, hops+1)
+}

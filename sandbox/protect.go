@@ -1,0 +1,223 @@
+package sandbox
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// protect applies the protected names: at the top of every write root, be they
+// there or not, and wherever else in it they exist.
+func (r *resolver) protect() error {
+	if len(r.spec.Protect) == 0 {
+		return nil
+	}
+	heads := map[string][]Protected{}
+	for _, p := range r.spec.Protect {
+		head, _, _ := strings.Cut(p.Name, "/")
+		head = strings.ToLower(head)
+		heads[head] = append(heads[head], p)
+	}
+	var dirs []string
+	for _, root := range slices.Clone(r.roots) {
+		if !root.dir || r.denied(root.path) {
+			continue
+		}
+		if err := r.protectTop(root, heads); err != nil {
+			return err
+		}
+		if !root.cache && !r.inOtherRoot(root) {
+			dirs = append(dirs, root.path)
+		}
+	}
+	found, err := r.search(dirs, heads)
+	if err != nil {
+		return err
+	}
+	slices.Sort(found)
+	for _, path := range found {
+		if err := r.protectFound(path, heads); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// denied reports whether a rule denies writing at or above path, or hides it.
+func (r *resolver) denied(path string) bool {
+	for dir := path; ; dir = parent(dir) {
+		if p := r.points[dir]; p != nil && (p.denyWrite || p.denyRead && dir == path) {
+			return true
+		}
+		if dir == "/" {
+			return false
+		}
+	}
+}
+
+func (r *resolver) inOtherRoot(inner root) bool {
+	for _, root := range r.roots {
+		if root.path != inner.path && !root.cache && beneath(inner.path, root.path) {
+			return true
+		}
+	}
+	return false
+}
+
+// protectTop protects the names directly in a write root.
+func (r *resolver) protectTop(root root, heads map[string][]Protected) error {
+	for _, names := range heads {
+		for _, p := range names {
+			head, tail, _ := strings.Cut(p.Name, "/")
+			absent := p.Absent
+			if root.cache {
+				absent = NoPlaceholder
+			}
+			dir := strings.TrimSuffix(root.path, "/") + "/" + head
+			if head == ".git" {
+				info, err := os.Lstat(dir)
+				if err != nil {
+					continue // no repository: making one is allowed
+				}
+				if info.Mode().IsRegular() != (tail == "") {
+					continue
+				}
+			}
+			if err := r.protectName(dir, tail, p, absent); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// protectFound protects what the search came upon: path ends in the first
+// component of one of the names.
+func (r *resolver) protectFound(path string, heads map[string][]Protected) error {
+	name := strings.ToLower(path[strings.LastIndexByte(path, '/')+1:])
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil //nolint:nilerr // it vanished meanwhile
+	}
+	repo := name == ".git" && info.IsDir()
+	for _, p := range heads[name] {
+		_, tail, _ := strings.Cut(p.Name, "/")
+		if p.RootOnly || name == ".git" && info.Mode().IsRegular() != (tail == "") {
+			continue
+		}
+		absent := NoPlaceholder
+		if repo {
+			absent = p.Absent
+		}
+		if err := r.protectName(path, tail, p, absent); err != nil {
+			return err
+		}
+	}
+	if repo && r.spec.RepoPaths != nil {
+		for _, extra := range r.spec.RepoPaths(path) {
+			if r.inWriteRoot(extra) && !r.isRoot(extra) {
+				if err := r.denyWrite(extra, "core.hooksPath of "+path, PlaceholderDir, PlaceholderDir); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (r *resolver) isRoot(path string) bool {
+	return slices.ContainsFunc(r.roots, func(root root) bool { return root.path == path })
+}
+
+// protectName denies writing dir/tail, where a component of tail may be "*".
+func (r *resolver) protectName(dir, tail string, p Protected, absent Placeholder) error {
+	before, after, star := strings.Cut(tail, "*/")
+	if star {
+		return r.protectStar(strings.TrimSuffix(dir+"/"+before, "/"), after, p)
+	}
+	path := dir
+	if tail != "" {
+		path += "/" + tail
+	}
+	if slices.Contains(p.Except, path) {
+		return nil
+	}
+	return r.denyWrite(path, p.Reason, absent, p.Cover)
+}
+
+// protectStar protects dir/…/after at any depth below dir, as far as it exists:
+// submodules of submodules keep their folders in one another.
+func (r *resolver) protectStar(dir, after string, p Protected) error {
+	last := after[strings.LastIndexByte(after, '/')+1:]
+	walk := walker{
+		deadline: time.Now().Add(r.spec.scanTime()),
+		keepName: func(_ string, name []byte) bool { return string(name) == last },
+		keep: func(path string) bool {
+			holder, ok := strings.CutSuffix(path, "/"+after)
+			if !ok {
+				return false
+			}
+			_, err := os.Lstat(holder + "/HEAD")
+			return err == nil
+		},
+	}
+	if _, err := os.Lstat(dir); err != nil {
+		return nil //nolint:nilerr // nothing there to protect
+	}
+	found, unseen := walk.run([]string{dir})
+	for _, path := range append(found, unseen...) {
+		if err := r.denyWrite(path, p.Reason, NoPlaceholder, NoPlaceholder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// search walks the write roots for the first components of protected names. What
+// it cannot read or has no time for becomes read-only as a whole.
+func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string, error) {
+	var initial [256]bool
+	for head := range heads {
+		initial[head[0]] = true
+		initial[strings.ToUpper(head)[0]] = true
+	}
+	match := func(name []byte) bool {
+		if !initial[name[0]] {
+			return false
+		}
+		_, ok := heads[strings.ToLower(string(name))]
+		return ok
+	}
+	// A folder that is protected whole, and git's own, need no further search.
+	closed := func(name []byte) bool {
+		return strings.EqualFold(string(name), ".git") ||
+			slices.ContainsFunc(heads[strings.ToLower(string(name))], func(p Protected) bool { return !strings.Contains(p.Name, "/") })
+	}
+	hidden := func(path string) bool {
+		p := r.points[path]
+		return p != nil && (p.denyRead || p.denyWrite) || path == "/proc" || path == "/sys" || path == "/dev"
+	}
+	walk := walker{
+		deadline: time.Now().Add(r.spec.scanTime()),
+		visit: func(path string, name []byte) bool {
+			return !(match(name) && closed(name)) && !hidden(path)
+		},
+		// Packages ship folders like .vscode; only repositories matter among them.
+		keepName: func(dir string, name []byte) bool {
+			return match(name) && (!inModules(dir) || strings.EqualFold(string(name), ".git"))
+		},
+	}
+	found, unseen := walk.run(dirs)
+	for _, dir := range unseen {
+		r.notef("%q could not be searched for protected names, so it is read-only", dir)
+		if err := r.denyWrite(dir, "not searched for protected names", NoPlaceholder, NoPlaceholder); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func inModules(dir string) bool {
+	return strings.HasSuffix(dir, "/node_modules") || strings.Contains(dir, "/node_modules/")
+}

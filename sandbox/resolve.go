@@ -1,0 +1,336 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxGlobPaths bounds what one glob may stand for.
+const maxGlobPaths = 100_000
+
+// resolver turns the rules of a Spec into points: what they mean on the disk as
+// it is now. It reads and changes nothing.
+type resolver struct {
+	spec         *Spec
+	places       places
+	points       map[string]*point
+	roots        []root
+	placeholders []Make
+	planned      map[string]bool // paths that a placeholder will make
+	notes        []string
+}
+
+// root is a write root that exists.
+type root struct {
+	path  string
+	dir   bool
+	cache bool
+}
+
+func (r *resolver) notef(format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+// at gives the point of a path, new if need be.
+func (r *resolver) at(path string, dir bool, reason string) *point {
+	p := r.points[path]
+	if p == nil {
+		p = &point{path: path, dir: dir, reason: reason}
+		r.points[path] = p
+	}
+	return p
+}
+
+// resolve applies the rules: write roots first, since the others ask whether
+// they lie in one.
+func (r *resolver) resolve() error {
+	for _, rule := range r.spec.Rules {
+		if rule.Op == AllowWrite {
+			if err := r.allowWrite(rule); err != nil {
+				return err
+			}
+		}
+	}
+	for _, rule := range r.spec.Rules {
+		var err error
+		switch {
+		case rule.Op == AllowWrite:
+		case rule.Match != nil:
+			err = r.glob(rule)
+		case rule.Op == DenyWrite:
+			cover := PlaceholderDir
+			if rule.Deep {
+				cover = NoPlaceholder
+			}
+			err = r.denyWrite(rule.Path, rule.Reason, PlaceholderSocket, cover, rule.Except...)
+		case rule.Op == DenyRead:
+			err = r.denyRead(rule)
+		case rule.Op == AllowRead:
+			err = r.allowRead(rule)
+		default:
+			err = fmt.Errorf("bug: path rule with %v", rule.Op)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.protect()
+}
+
+// allowWrite opens a write root. A path that does not exist opens nothing, and
+// neither does one that leads elsewhere by a symlink: a command that may write
+// beside it could have put that link there.
+func (r *resolver) allowWrite(rule PathRule) error {
+	if rule.Match != nil {
+		r.notef("%s: a write root with a glob opens nothing on Linux", rule.Reason)
+		return nil
+	}
+	if beneath(rule.Path, "/dev") {
+		return nil // the sandbox has a /dev of its own
+	}
+	at := r.places.find(rule.Path)
+	switch {
+	case !at.trusted():
+		r.notef("%s: %q is a symlink to another place, so it opens nothing; name the place itself", rule.Reason, rule.Path)
+		return nil
+	case at.missing != "" && at.dir() && rule.Make && unix.Access(at.real, unix.W_OK) == nil:
+		r.makeCache(at, rule)
+		return nil
+	case at.missing != "" || unreachable(at.err):
+		r.notef("%s: %q does not exist, so it opens nothing", rule.Reason, rule.Path)
+		return nil
+	case at.err != nil:
+		return fmt.Errorf("resolving write root %q: %w", rule.Path, at.err)
+	case !at.dir() && at.mode&unix.S_IFMT != unix.S_IFREG:
+		r.notef("%s: %q is neither a folder nor a regular file, so it opens nothing", rule.Reason, rule.Path)
+		return nil
+	}
+	p := r.at(at.real, at.dir(), rule.Reason)
+	if !p.allowWrite {
+		r.roots = append(r.roots, root{path: at.real, dir: at.dir(), cache: rule.Cache})
+	}
+	p.allowWrite = true
+	return nil
+}
+
+// makeCache plans to make the store of a tool that has not run yet.
+func (r *resolver) makeCache(at *place, rule PathRule) {
+	path := at.real
+	for name := range strings.SplitSeq(at.missing, "/") {
+		path = join(path, []byte(name))
+		if !r.planned[path] {
+			r.planned[path] = true
+			r.placeholders = append(r.placeholders, Make{Path: path, Form: PlaceholderDir})
+		}
+	}
+	r.at(path, true, rule.Reason).allowWrite = true
+	r.roots = append(r.roots, root{path: path, dir: true, cache: rule.Cache})
+}
+
+// trusted reports whether only the system's owner made the symlinks on the way:
+// they belong to root and, where root is who asks, lie in the root folder (/home
+// → /var/home). Others could have been put there by an earlier command.
+func (p *place) trusted() bool {
+	for _, l := range p.links {
+		if l.uid != 0 || os.Getuid() == 0 && parent(l.path) != "/" {
+			return false
+		}
+	}
+	return true
+}
+
+// unreachable tells of errors after which the user could not get at a path
+// outside either, so that nothing needs to be done about it.
+func unreachable(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) ||
+		errors.Is(err, fs.ErrPermission)
+}
+
+// denyWrite denies a path, be it there or not.
+func (r *resolver) denyWrite(path, reason string, absent, cover Placeholder, except ...string) error {
+	p := r.places.find(path)
+	switch {
+	case errors.Is(p.err, syscall.ELOOP):
+		return fmt.Errorf("%s: %q is a symlink that leads round in a circle; remove it", reason, path)
+	case unreachable(p.err):
+		return nil
+	case p.err != nil:
+		return fmt.Errorf("resolving denied path %q: %w", path, p.err)
+	}
+	existing, missing := p.real, p.missing
+	if !r.touchesWriteRoot(existing) || missing != "" && (absent == NoPlaceholder || !r.inWriteRoot(existing)) {
+		return nil
+	}
+	// Where a file stands in place of a folder, the path cannot come into being as
+	// long as the file stays.
+	if missing == "" || !p.dir() {
+		denied := r.at(existing, p.dir(), reason)
+		if len(except) == 0 {
+			denied.denyWrite = true
+			return nil
+		}
+		denied.protect = true
+		for _, path := range except {
+			if e := r.places.find(path); e.err == nil && e.missing == "" && e.trusted() {
+				r.at(e.real, e.dir(), reason).exempt = true
+			}
+		}
+		return nil
+	}
+	r.absent(existing, missing, reason, absent, cover)
+	return nil
+}
+
+// absent plans the placeholders for a path that does not exist.
+func (r *resolver) absent(existing, missing, reason string, form, cover Placeholder) {
+	names := strings.Split(missing, "/")
+	if cover != NoPlaceholder && len(names) > 1 {
+		names, form = names[:1], cover
+	}
+	path := existing
+	for i, name := range names {
+		path = strings.TrimSuffix(path, "/") + "/" + name
+		e := Make{Path: path, Form: PlaceholderDir}
+		last := i == len(names)-1
+		if last {
+			e.Form = form
+			r.at(path, form == PlaceholderDir, reason).denyWrite = true
+		}
+		if !r.planned[path] {
+			r.planned[path] = true
+			r.placeholders = append(r.placeholders, e)
+		}
+	}
+}
+
+// inWriteRoot reports whether path lies in a write root.
+func (r *resolver) inWriteRoot(path string) bool {
+	for _, root := range r.roots {
+		if beneath(path, root.path) {
+			return true
+		}
+	}
+	return false
+}
+
+// touchesWriteRoot reports whether path lies in a write root or above one: what
+// does not is read-only anyway.
+func (r *resolver) touchesWriteRoot(path string) bool {
+	for _, root := range r.roots {
+		if beneath(path, root.path) || beneath(root.path, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// denyRead hides a path. One that does not exist needs nothing: what the command
+// makes there is its own.
+func (r *resolver) denyRead(rule PathRule) error {
+	p := r.places.find(rule.Path)
+	switch {
+	case errors.Is(p.err, syscall.ELOOP), unreachable(p.err):
+		return nil
+	case p.err != nil:
+		return fmt.Errorf("resolving hidden path %q: %w", rule.Path, p.err)
+	case p.missing != "":
+		return nil
+	}
+	return r.hide(p, rule)
+}
+
+func (r *resolver) hide(at *place, rule PathRule) error {
+	if at.real == "/" {
+		return fmt.Errorf("%s: the root folder cannot be hidden; hide the folders in it that matter", rule.Reason)
+	}
+	if beneath(at.real, "/dev") || beneath(at.real, "/proc") {
+		return nil // the sandbox has its own
+	}
+	p := r.at(at.real, at.dir(), rule.Reason)
+	p.denyRead, p.reason = true, rule.Reason
+	p.final = p.final || rule.Final
+	return nil
+}
+
+// allowRead opens a path for reading. It names what stands there: a symlink
+// opens nothing, since whoever writes there could have put it.
+func (r *resolver) allowRead(rule PathRule) error {
+	p := r.places.find(rule.Path)
+	switch {
+	case !p.trusted():
+		r.notef("%s: %q is a symlink to another place, so it opens nothing", rule.Reason, rule.Path)
+		return nil
+	case unreachable(p.err), p.missing != "":
+		return nil
+	case p.err != nil:
+		return fmt.Errorf("resolving readable path %q: %w", rule.Path, p.err)
+	}
+	r.at(p.real, p.dir(), rule.Reason).allowRead = true
+	return nil
+}
+
+// glob applies a rule to every path that matches now.
+func (r *resolver) glob(rule PathRule) error {
+	if rule.Path == "/" {
+		return fmt.Errorf("%s: a glob needs a literal first folder to be enforced on Linux; write /folder/**/name", rule.Reason)
+	}
+	at := r.places.find(rule.Path)
+	if unreachable(at.err) || at.missing != "" {
+		return nil
+	}
+	if at.err != nil {
+		return fmt.Errorf("resolving the folder of a glob %q: %w", rule.Path, at.err)
+	}
+	base := at.real
+	var found []string
+	walk := walker{
+		deadline: time.Now().Add(r.spec.scanTime()),
+		// The glob speaks of the path as spelled, before symlinks of its base.
+		visit: func(path string, _ []byte) bool {
+			return !rule.Match(rule.Path + strings.TrimPrefix(path, base))
+		},
+		keep: func(path string) bool {
+			return rule.Match(rule.Path + strings.TrimPrefix(path, base))
+		},
+	}
+	found, unseen := walk.run([]string{base})
+	if len(unseen) > 0 || len(found) > maxGlobPaths {
+		return fmt.Errorf("%s: the tree below %q is too large to apply the glob to all of it; name a narrower folder", rule.Reason, base)
+	}
+	for _, path := range found {
+		p := r.places.find(path)
+		if p.err != nil || p.missing != "" && rule.Op != DenyWrite {
+			continue
+		}
+		var err error
+		switch rule.Op {
+		case DenyRead:
+			err = r.hide(p, rule)
+		case DenyWrite:
+			err = r.denyWrite(path, rule.Reason, NoPlaceholder, NoPlaceholder)
+		case AllowRead:
+			if len(p.links) == 0 {
+				r.at(path, p.dir(), rule.Reason).allowRead = true
+			}
+		case AllowWrite:
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Spec) scanTime() time.Duration {
+	if s.ScanTime > 0 {
+		return s.ScanTime
+	}
+	return 3 * time.Second
+}

@@ -1,0 +1,141 @@
+package sandbox
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/srt-sh/srt/sandbox/stage"
+)
+
+// FilterOptions are the switches of the system call filter.
+type FilterOptions = stage.FilterOptions
+
+// Status is how a command ended.
+type Status struct {
+	// Code is the exit status: the command's own, or 128+n if it died of signal n.
+	Code int
+}
+
+// ErrUnsupported says that this system has no backend.
+var ErrUnsupported = errors.New("no sandbox on this system yet: Linux only")
+
+// ErrSetup says that bubblewrap ended before the command could start; it has said
+// why on standard error.
+var ErrSetup = errors.New("bubblewrap could not set the sandbox up")
+
+// ExecError is why the kernel does not start the command.
+type ExecError syscall.Errno
+
+func (e ExecError) Error() string { return syscall.Errno(e).Error() }
+
+// Unwrap gives the error number.
+func (e ExecError) Unwrap() error { return syscall.Errno(e) }
+
+// Start is what a sandbox needs before its plan is known. It is started early,
+// so that the kernel makes namespaces while the policy is still being read.
+type Start struct {
+	Bwrap                 string // bubblewrap, which must have been checked (see [FindHelper])
+	Filter                FilterOptions
+	Listen                []uint16 // TCP ports on the loopback interface inside
+	Stdin, Stdout, Stderr *os.File
+	Keep                  []int // descriptors above 2 that the command inherits
+}
+
+// runner is the seam between systems.
+type runner interface {
+	listeners() ([]net.Listener, error)
+	exec(plan *Plan) error
+	wait() Status
+	signal(sig os.Signal) error
+	kill()
+	close()
+}
+
+// Sandbox is one sandbox, from its start to its end.
+type Sandbox struct {
+	run    runner
+	closed bool
+	holds  *placeholders
+	plan   *Plan
+	watch  map[string]os.FileInfo
+}
+
+// New starts the process that will become the sandbox. It returns when bubblewrap
+// runs; how that fares is told by Listeners and Exec. Every Sandbox must be ended
+// by Close.
+func New(start Start) (*Sandbox, error) {
+	// Nothing else is done meanwhile: until bubblewrap is executed, its process
+	// shares the memory of this one, and every page written costs an interrupt on
+	// the other processors.
+	run, err := newRunner(start)
+	if err != nil {
+		return nil, err
+	}
+	return &Sandbox{run: run}, nil
+}
+
+// Listeners are the sockets of Start.Listen, which accept connections from
+// inside. An address of a family that the kernel lacks has none.
+func (s *Sandbox) Listeners() ([]net.Listener, error) { return s.run.listeners() }
+
+// Prepare makes the placeholders of a plan. It can go on while the kernel still
+// makes the namespaces.
+func (s *Sandbox) Prepare(plan *Plan) error {
+	holds, err := makePlaceholders(plan.StateDir, plan.Make, plan.Watch)
+	if err != nil {
+		return err
+	}
+	s.holds, s.plan = holds, plan
+	s.watch = make(map[string]os.FileInfo, len(plan.Watch))
+	for _, path := range plan.Watch {
+		s.watch[path], _ = os.Lstat(path) //nolint:errcheck // nil stands for a path that is not there
+	}
+	return nil
+}
+
+// Exec carries the prepared plan out: the stage makes the mounts and becomes the
+// command. An [ExecError] says that the kernel did not start it, [ErrSetup] that
+// bubblewrap failed before.
+func (s *Sandbox) Exec() error {
+	return s.run.exec(s.plan)
+}
+
+// Kill ends everything in the sandbox at once.
+func (s *Sandbox) Kill() { s.run.kill() }
+
+// Wait waits for the end of the command.
+func (s *Sandbox) Wait() Status { return s.run.wait() }
+
+// Signal sends a signal to the command, and to it only.
+func (s *Sandbox) Signal(sig os.Signal) error { return s.run.signal(sig) }
+
+// Changed lists the protected paths that are not what they were at the start:
+// somebody outside changed them, or they were replaced through a symlink.
+func (s *Sandbox) Changed() []string {
+	var changed []string
+	for path, before := range s.watch {
+		now, err := os.Lstat(path)
+		switch {
+		case before == nil && err != nil:
+		case before == nil || err != nil || !os.SameFile(before, now):
+			changed = append(changed, path)
+		}
+	}
+	return changed
+}
+
+// Close ends the sandbox, if it has not ended, and removes its placeholders. To
+// call it again does nothing.
+func (s *Sandbox) Close() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.run.close()
+	if s.holds != nil {
+		s.holds.release()
+		s.holds = nil
+	}
+}

@@ -1,0 +1,323 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/srt-sh/srt/sandbox/stage"
+)
+
+// linuxRunner drives one stage.
+type linuxRunner struct {
+	start Start
+	sock  int // this end of the socket pair
+	pid   int // bubblewrap
+	ended chan struct{}
+	wstat syscall.WaitStatus
+
+	listening sync.Once
+	socks     []net.Listener
+	sockErr   error
+}
+
+func newRunner(start Start) (runner, error) {
+	for name, f := range map[string]*os.File{"input": start.Stdin, "output": start.Stdout, "error": start.Stderr} {
+		// A folder stays open on the tree outside, and what is below it in reach.
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("standard %s is a folder, which would be a way out of the sandbox", name)
+		}
+	}
+	filter, err := firstFilter(start.Filter)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = unix.Close(filter) }()
+	exe, err := unix.Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening srt's own file: %w", err)
+	}
+	defer func() { _ = unix.Close(exe) }()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	defer func() { _ = unix.Close(pair[1]) }()
+	files := []uintptr{start.Stdin.Fd(), start.Stdout.Fd(), start.Stderr.Fd(), uintptr(pair[1]), uintptr(filter), uintptr(exe)}
+	for _, fd := range start.Keep {
+		if fd <= stage.Exe {
+			_ = unix.Close(pair[0])
+			return nil, fmt.Errorf("bug: descriptor %d cannot be kept", fd)
+		}
+		for len(files) <= fd {
+			files = append(files, ^uintptr(0))
+		}
+		files[fd] = uintptr(fd)
+	}
+	r := &linuxRunner{start: start, sock: pair[0], ended: make(chan struct{})}
+	if err := r.fork(files); err != nil {
+		_ = unix.Close(pair[0])
+		return nil, namespaceError(err)
+	}
+	return r, nil
+}
+
+// firstFilter puts the filter into a memory file. It holds for bubblewrap's first
+// process in the sandbox too.
+func firstFilter(o FilterOptions) (int, error) {
+	arch, err := stage.ArchOf(runtime.GOARCH)
+	if err != nil {
+		return -1, err
+	}
+	code, err := stage.Filter(arch, o)
+	if err != nil {
+		return -1, err
+	}
+	return memfile(stage.Encode(code))
+}
+
+// fork starts bubblewrap, as the first process of a PID namespace: no signal but
+// SIGKILL ends it, so that a Ctrl-C is the command's own business, and its end is
+// the end of everything below it.
+func (r *linuxRunner) fork(files []uintptr) error {
+	argv := append([]string{"bwrap"}, bwrapArgs...)
+	for _, c := range stage.Capabilities {
+		argv = append(argv, "--cap-add", c.Name)
+	}
+	argv = append(argv, "--seccomp", strconv.Itoa(stage.FirstFilter), "--", "/proc/self/fd/"+strconv.Itoa(stage.Exe), stage.Name)
+	for _, port := range r.start.Listen {
+		argv = append(argv, fmt.Sprintf("4:%d", port), fmt.Sprintf("6:%d", port))
+	}
+	attr := &syscall.ProcAttr{
+		Files: files,
+		// Bubblewrap and the stage start clean: LD_PRELOAD and the like are for the
+		// command. One thread is enough for the stage, and no collection.
+		Env: []string{"GOMAXPROCS=1", "GOGC=off"},
+		Sys: &syscall.SysProcAttr{
+			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWPID,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
+			Pdeathsig:   unix.SIGKILL,
+		},
+	}
+	started := make(chan error)
+	go func() {
+		// The parent-death signal comes when this thread ends, so it must not end
+		// before bubblewrap does. It also gets a session keyring of its own, which is
+		// what bubblewrap inherits: the caller's would be shared with the command.
+		runtime.LockOSThread()
+		_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
+		if err != nil && !errors.Is(err, unix.ENOSYS) {
+			started <- fmt.Errorf("joining a session keyring: %w", err)
+			return
+		}
+		pid, err := syscall.ForkExec(r.start.Bwrap, argv, attr)
+		r.pid = pid
+		started <- err
+		if err != nil {
+			return
+		}
+		for {
+			if _, err = syscall.Wait4(pid, &r.wstat, 0, nil); !errors.Is(err, syscall.EINTR) {
+				break
+			}
+		}
+		close(r.ended)
+	}()
+	return <-started
+}
+
+// namespaceError explains why the kernel does not make the namespaces.
+func namespaceError(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w: the kernel refuses user namespaces (%w)", ErrNoUserns, err)
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
+		return fmt.Errorf("%w: the limit of user namespaces is reached, see /proc/sys/user/max_user_namespaces (%w)", ErrNoUserns, err)
+	case errors.Is(err, unix.EAGAIN):
+		return fmt.Errorf("starting the sandbox: too many processes for this user: %w", err)
+	}
+	return fmt.Errorf("starting the sandbox: %w", err)
+}
+
+func (r *linuxRunner) listeners() ([]net.Listener, error) {
+	r.listening.Do(func() { r.socks, r.sockErr = r.receiveListeners() })
+	return r.socks, r.sockErr
+}
+
+func (r *linuxRunner) receiveListeners() ([]net.Listener, error) {
+	payload := make([]byte, 4096)
+	rights := make([]byte, unix.CmsgSpace(2*4*len(r.start.Listen)))
+	n, rn, err := r.receive(payload, rights)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 || payload[0] != 'L' {
+		return nil, r.stageError(payload[:n])
+	}
+	fds, err := stage.ParseRights(rights[:rn])
+	if err != nil {
+		return nil, err
+	}
+	var socks []net.Listener
+	for _, fd := range fds {
+		f := os.NewFile(uintptr(fd), "listener")
+		sock, err := net.FileListener(f) // duplicates the descriptor
+		_ = f.Close()
+		if err != nil {
+			return socks, fmt.Errorf("taking over a listener of the sandbox: %w", err)
+		}
+		socks = append(socks, sock)
+	}
+	return socks, nil
+}
+
+func (r *linuxRunner) receive(payload, rights []byte) (n, rn int, err error) {
+	for {
+		n, rn, _, _, err = unix.Recvmsg(r.sock, payload, rights, unix.MSG_CMSG_CLOEXEC)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("hearing from the stage: %w", err)
+	}
+	return n, rn, nil
+}
+
+// stageError reads what the stage says before it gives up.
+func (r *linuxRunner) stageError(payload []byte) error {
+	switch {
+	case len(payload) > 1 && payload[0] == 'E':
+		return errors.New(string(payload[1:]))
+	case len(payload) > 1 && payload[0] == 'X':
+		number, err := strconv.Atoi(string(payload[1:]))
+		if err != nil {
+			return fmt.Errorf("bug: the stage says %q", payload)
+		}
+		return ExecError(syscall.Errno(number))
+	}
+	<-r.ended
+	return fmt.Errorf("%w (%s)", ErrSetup, describe(r.wstat))
+}
+
+func describe(w syscall.WaitStatus) string {
+	if w.Signaled() {
+		return "killed by " + w.Signal().String()
+	}
+	return "exit status " + strconv.Itoa(w.ExitStatus())
+}
+
+func (r *linuxRunner) exec(plan *Plan) error {
+	if _, err := r.listeners(); err != nil {
+		return err
+	}
+	o := stage.Order{
+		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
+		Nested: r.start.Filter.NestedUserns, Keep: r.start.Keep,
+		Dir: plan.Dir, Program: plan.Program, Args: plan.Args, Env: plan.Env,
+	}
+	fd, err := memfile(o.Encode())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if err := unix.Sendmsg(r.sock, []byte("O"), unix.UnixRights(fd), nil, 0); err != nil {
+		return fmt.Errorf("telling the stage its order: %w", err)
+	}
+	// The socket closes when the stage has become the command; before, it may say
+	// what went wrong.
+	payload := make([]byte, 4096)
+	n, _, err := r.receive(payload, nil)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return r.stageError(payload[:n])
+	}
+	return nil
+}
+
+// memfile puts data into a file that has no name.
+func memfile(data []byte) (int, error) {
+	fd, err := unix.MemfdCreate("srt", unix.MFD_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("memfd_create", err)
+	}
+	for off := 0; off < len(data); {
+		n, err := unix.Pwrite(fd, data[off:], int64(off))
+		if err != nil {
+			_ = unix.Close(fd)
+			return -1, fmt.Errorf("writing a memory file: %w", err)
+		}
+		off += n
+	}
+	return fd, nil
+}
+
+func (r *linuxRunner) wait() Status {
+	<-r.ended
+	if r.wstat.Signaled() {
+		return Status{Code: 128 + int(r.wstat.Signal())}
+	}
+	return Status{Code: r.wstat.ExitStatus()}
+}
+
+// signal finds the command below bubblewrap's two processes: its outer one, the
+// first process of the sandbox, and that one's first child.
+func (r *linuxRunner) signal(sig os.Signal) error {
+	number, ok := sig.(syscall.Signal)
+	if !ok {
+		return fmt.Errorf("bug: signal %v", sig)
+	}
+	pid := r.pid
+	for range 2 {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+		fields := strings.Fields(string(children))
+		if err != nil || len(fields) == 0 {
+			// Nothing runs yet: the end of the stage is the end of all.
+			return r.killWith(number)
+		}
+		if pid, err = strconv.Atoi(fields[0]); err != nil {
+			return fmt.Errorf("bug: child %q", fields[0])
+		}
+	}
+	if err := syscall.Kill(pid, number); err != nil {
+		return fmt.Errorf("passing %v on: %w", sig, err)
+	}
+	return nil
+}
+
+// killWith ends a sandbox whose command does not run yet, for signals that end
+// a process.
+func (r *linuxRunner) killWith(sig syscall.Signal) error {
+	if sig == syscall.SIGINT || sig == syscall.SIGTERM || sig == syscall.SIGQUIT || sig == syscall.SIGHUP {
+		r.kill()
+	}
+	return nil
+}
+
+func (r *linuxRunner) kill() {
+	select {
+	case <-r.ended:
+	default:
+		_ = syscall.Kill(r.pid, syscall.SIGKILL)
+		<-r.ended
+	}
+}
+
+func (r *linuxRunner) close() {
+	r.kill()
+	_ = unix.Close(r.sock)
+	for _, sock := range r.socks {
+		_ = sock.Close()
+	}
+}

@@ -1,0 +1,427 @@
+package sandbox
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// box runs shell lines in real sandboxes.
+type box struct {
+	t     *testing.T
+	spec  Spec
+	start Start
+}
+
+// newBox gives a sandbox whose working folder, also its write root, is work.
+func newBox(t *testing.T, work string) *box {
+	t.Helper()
+	bwrap, err := FindHelper("bwrap")
+	if err != nil {
+		t.Skipf("bubblewrap is needed: %v", err)
+	}
+	return &box{
+		t: t,
+		spec: Spec{
+			Program: "/bin/sh", Dir: work, Env: []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()},
+			Rules:    []PathRule{{Op: AllowWrite, Path: work, Reason: "work"}},
+			StateDir: filepath.Join(t.TempDir(), "state"),
+		},
+		start: Start{Bwrap: bwrap, Listen: []uint16{3128}},
+	}
+}
+
+// folder is a new folder, free of symlinks.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// open starts a sandbox with a shell line and gives it with the reading end of
+// its output.
+func (b *box) open(line string) (*Sandbox, *os.File) {
+	b.t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer null.Close()
+	defer write.Close()
+	b.start.Stdin, b.start.Stdout, b.start.Stderr = null, write, write
+	b.spec.Args = []string{"sh", "-c", line}
+	s, err := New(b.start)
+	if err != nil {
+		if errors.Is(err, ErrNoUserns) {
+			b.t.Skip(err)
+		}
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(s.Close)
+	plan, err := NewPlan(&b.spec)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := s.Prepare(plan); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := s.Exec(); err != nil {
+		b.t.Fatal(err)
+	}
+	return s, read
+}
+
+// run runs a shell line to its end and gives its status and output.
+func (b *box) run(line string) (int, string) {
+	b.t.Helper()
+	s, out := b.open(line)
+	defer out.Close()
+	data, err := io.ReadAll(out)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	status := s.Wait()
+	s.Close()
+	return status.Code, string(data)
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantFile(t *testing.T, path, text string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != text {
+		t.Errorf("%s holds %q (%v), want %q", path, got, err, text)
+	}
+}
+
+func wantEmpty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) > 0 {
+		t.Errorf("%s holds %v (%v), want nothing", dir, entries, err)
+	}
+}
+
+func TestWritesStayInTheRoots(t *testing.T) {
+	work, outside := folder(t), folder(t)
+	write(t, filepath.Join(outside, "f"), "old")
+	b := newBox(t, work)
+	code, out := b.run("echo in >in; echo out 2>&1 >" + outside + "/f; ln -s " + outside + " l; echo x >l/new; exit 7")
+	if code != 7 || !strings.Contains(out, "Read-only file system") {
+		t.Errorf("status %d, output %q", code, out)
+	}
+	wantFile(t, filepath.Join(work, "in"), "in\n")
+	wantFile(t, filepath.Join(outside, "f"), "old")
+	if _, err := os.Lstat(filepath.Join(outside, "new")); err == nil {
+		t.Error("a symlink led out of the write root")
+	}
+}
+
+func TestHiddenAndRevealed(t *testing.T) {
+	work, secret := folder(t), folder(t)
+	write(t, filepath.Join(secret, "key"), "SECRET")
+	write(t, filepath.Join(secret, "deep/open"), "OPEN")
+	write(t, filepath.Join(secret, "w/x"), "X")
+	write(t, filepath.Join(work, "file"), "SECRET")
+	b := newBox(t, work)
+	b.spec.Rules = append(b.spec.Rules,
+		PathRule{Op: DenyRead, Path: secret},
+		PathRule{Op: DenyRead, Path: filepath.Join(work, "file")},
+		PathRule{Op: AllowRead, Path: filepath.Join(secret, "deep/open")},
+		PathRule{Op: AllowWrite, Path: filepath.Join(secret, "w")})
+	_, out := b.run("cat " + secret + "/key file; ls " + secret + "; cd " + secret + "; cat deep/open; echo y >w/y; cat w/x; echo z >deep/open")
+	if strings.Contains(out, "SECRET") || !strings.Contains(out, "OPEN") || !strings.Contains(out, "X") {
+		t.Errorf("output %q", out)
+	}
+	wantFile(t, filepath.Join(secret, "w/y"), "y\n")
+	wantFile(t, filepath.Join(secret, "deep/open"), "OPEN")
+}
+
+func TestProtectedNames(t *testing.T) {
+	work := folder(t)
+	write(t, filepath.Join(work, "sub/repo/.git/HEAD"), "ref: refs/heads/main\n")
+	write(t, filepath.Join(work, "sub/repo/.git/hooks/pre-commit"), "old")
+	write(t, filepath.Join(work, "a/b/c/d/e/.BASHRC"), "old")
+	b := newBox(t, work)
+	b.spec.Protect = []Protected{
+		{Name: ".bashrc", Absent: PlaceholderSocket},
+		{Name: ".vscode", Absent: PlaceholderDir},
+		{Name: ".config/fish", Absent: PlaceholderDir},
+		{Name: ".git/hooks", Absent: PlaceholderDir},
+		{Name: ".git/config.worktree", Absent: PlaceholderFile},
+	}
+	_, out := b.run(`echo evil >.bashrc; mkdir .vscode/x; echo evil >.config/fish/f; echo mine >.config/mine
+		echo evil >sub/repo/.git/hooks/pre-commit; echo evil >sub/repo/.git/config.worktree
+		mv sub/repo sub/r2; mv sub s2; mv sub/repo/.git g; rm -rf sub/repo; mv a a2; echo evil >a/b/c/d/e/.BASHRC
+		echo ok >sub/repo/.git/index; cat sub/repo/.git/config.worktree && echo readable`)
+	if !strings.Contains(out, "readable") {
+		t.Errorf("git's own placeholder cannot be read: %q", out)
+	}
+	wantFile(t, filepath.Join(work, "sub/repo/.git/hooks/pre-commit"), "old")
+	wantFile(t, filepath.Join(work, "a/b/c/d/e/.BASHRC"), "old")
+	wantFile(t, filepath.Join(work, ".config/mine"), "mine\n")
+	for _, gone := range []string{".bashrc", ".vscode", ".config/fish", "sub/repo/.git/config.worktree", "sub/r2", "s2"} {
+		if _, err := os.Lstat(filepath.Join(work, gone)); err == nil {
+			t.Errorf("%s is there afterwards", gone)
+		}
+	}
+	wantEmpty(t, b.spec.StateDir)
+}
+
+func TestPlaceholdersAreShared(t *testing.T) {
+	work := folder(t)
+	b := newBox(t, work)
+	b.spec.Protect = []Protected{{Name: ".bashrc", Absent: PlaceholderSocket}, {Name: ".idea", Absent: PlaceholderDir}}
+	wait := "read line <go; echo evil >.bashrc; mkdir .idea/x; exit 0"
+	if err := unix.Mkfifo(filepath.Join(work, "go"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	long, out := b.open(wait)
+	defer out.Close()
+	if code, _ := b.run("true"); code != 0 { // its end must not uncover the first one
+		t.Fatal(code)
+	}
+	if _, err := os.Lstat(filepath.Join(work, ".bashrc")); err != nil {
+		t.Errorf("the placeholder of a running sandbox is gone: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(work, "go"), []byte("go\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	long.Wait()
+	long.Close()
+	for _, gone := range []string{".bashrc", ".idea"} {
+		if _, err := os.Lstat(filepath.Join(work, gone)); err == nil {
+			t.Errorf("%s is there after the last run", gone)
+		}
+	}
+}
+
+func TestPlaceholdersOfAKilledRun(t *testing.T) {
+	work, state := folder(t), folder(t)
+	wanted := []Make{{filepath.Join(work, ".idea"), PlaceholderDir}, {filepath.Join(work, ".bashrc"), PlaceholderSocket}, {filepath.Join(work, "full"), PlaceholderDir}}
+	killed, err := makePlaceholders(state, wanted, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(work, "full/of"), "work")
+	for _, f := range killed.locks { // what the kernel does for a killed process
+		f.Close()
+	}
+	killed.journal.Close()
+	next, err := makePlaceholders(state, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.release()
+	wantFile(t, filepath.Join(work, "full/of"), "work")
+	if err := os.RemoveAll(filepath.Join(work, "full")); err != nil {
+		t.Fatal(err)
+	}
+	wantEmpty(t, work)
+	wantEmpty(t, state)
+}
+
+func TestJournalThatCannotBeWritten(t *testing.T) {
+	work, state := folder(t), folder(t)
+	write(t, filepath.Join(state, "file"), "")
+	_, err := makePlaceholders(filepath.Join(state, "file", "sub"), []Make{{filepath.Join(work, ".idea"), PlaceholderDir}}, nil)
+	if err == nil || !strings.Contains(err.Error(), "journal") {
+		t.Errorf("error %v, want one that names the journal", err)
+	}
+	wantEmpty(t, work)
+}
+
+func TestExecErrorsAreExact(t *testing.T) {
+	work := folder(t)
+	write(t, filepath.Join(work, "script"), "#!/no/such/interpreter\n")
+	write(t, filepath.Join(work, "plain"), "echo run by sh\n")
+	for name, want := range map[string]syscall.Errno{"script": syscall.ENOENT, "absent": syscall.ENOENT, "dir": syscall.EACCES, "plain": 0} {
+		b := newBox(t, work)
+		if err := os.MkdirAll(filepath.Join(work, "dir"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []string{"script", "plain"} {
+			if err := os.Chmod(filepath.Join(work, f), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.start.Stdin, b.start.Stdout, b.start.Stderr = os.Stdin, os.Stdout, os.Stderr
+		b.spec.Program, b.spec.Args = filepath.Join(work, name), []string{name}
+		s, err := New(b.start)
+		if errors.Is(err, ErrNoUserns) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := NewPlan(&b.spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = s.Prepare(plan); err != nil {
+			t.Fatal(err)
+		}
+		err = s.Exec()
+		var number ExecError
+		switch {
+		case want == 0 && err != nil:
+			t.Errorf("%s: %v, want it run by the shell", name, err)
+		case want != 0 && (!errors.As(err, &number) || syscall.Errno(number) != want):
+			t.Errorf("%s: error %v, want %v", name, err, want)
+		}
+		s.Wait()
+		s.Close()
+	}
+}
+
+func TestOnlyKeptDescriptorsAreInherited(t *testing.T) {
+	work := folder(t)
+	b := newBox(t, work)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	kept, err := unix.FcntlInt(read.Fd(), unix.F_DUPFD, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(kept)
+	secret, err := unix.Open("/etc", unix.O_RDONLY, 0) // not closed on exec
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(secret)
+	if _, err := write.WriteString("through\n"); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	b.start.Keep = []int{kept}
+	_, out := b.run("ls /proc/self/fd | tr '\\n' ' '; cat /dev/fd/40")
+	if !strings.Contains(out, "0 1 2 3 40 ") || !strings.Contains(out, "through") {
+		t.Errorf("descriptors and text %q, want those of the shell and 40", out)
+	}
+}
+
+func TestListenersAcceptFromInside(t *testing.T) {
+	work := folder(t)
+	b := newBox(t, work)
+	b.spec.Program = "/bin/bash"
+	if _, err := os.Stat(b.spec.Program); err != nil {
+		t.Skip("bash is needed to open a connection")
+	}
+	s, out := b.open(`exec 5<>/dev/tcp/127.0.0.1/3128 && echo hello >&5 && read -r answer <&5 && echo "got $answer"`)
+	defer out.Close()
+	listeners, err := s.Listeners()
+	if err != nil || len(listeners) == 0 {
+		t.Fatalf("listeners %v, %v", listeners, err)
+	}
+	conn, err := listeners[0].Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := conn.(*net.TCPConn); !ok {
+		t.Errorf("the connection is a %T", conn)
+	}
+	buf := make([]byte, 6)
+	if _, err := io.ReadFull(conn, buf); err != nil || string(buf) != "hello\n" {
+		t.Errorf("read %q, %v", buf, err)
+	}
+	if _, err := conn.Write([]byte("back\n")); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	data, _ := io.ReadAll(out)
+	if s.Wait().Code != 0 || string(data) != "got back\n" {
+		t.Errorf("output %q", data)
+	}
+}
+
+func TestKillEndsEverything(t *testing.T) {
+	work := folder(t)
+	b := newBox(t, work)
+	s, out := b.open("sleep 1000 & setsid sleep 1000 & echo up; wait")
+	defer out.Close()
+	if _, err := io.ReadFull(out, make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	s.Kill()
+	// Everybody who holds the output is gone when it ends.
+	if _, err := io.ReadAll(out); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.Wait().Code; code != 128+9 {
+		t.Errorf("status %d", code)
+	}
+}
+
+func TestSignalReachesTheCommand(t *testing.T) {
+	work := folder(t)
+	b := newBox(t, work)
+	s, out := b.open("trap 'echo trapped; exit 5' TERM; echo up; while :; do sleep 0.05; done")
+	defer out.Close()
+	if _, err := io.ReadFull(out, make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	data, _ := io.ReadAll(out)
+	if code := s.Wait().Code; code != 5 || string(data) != "trapped\n" {
+		t.Errorf("status %d, output %q", code, data)
+	}
+}
+
+func TestSwapDuringStartIsRefused(t *testing.T) {
+	work, outside := folder(t), folder(t)
+	root := filepath.Join(work, "root")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b := newBox(t, work)
+	b.spec.Rules = []PathRule{{Op: AllowWrite, Path: root}}
+	b.start.Stdin, b.start.Stdout, b.start.Stderr = os.Stdin, os.Stdout, os.Stderr
+	b.spec.Args = []string{"sh", "-c", "echo x >root/x"}
+	s, err := New(b.start)
+	if errors.Is(err, ErrNoUserns) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	plan, err := NewPlan(&b.spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Prepare(plan), os.Rename(root, root+"2"), os.Symlink(outside, root)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Exec(); err == nil || !strings.Contains(err.Error(), "symlink") {
+		t.Errorf("error %v, want a refusal", err)
+	}
+	wantEmpty(t, outside)
+}

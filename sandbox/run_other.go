@@ -1,0 +1,5 @@
+//go:build !linux
+
+package sandbox
+
+func newRunner(Start) (runner, error) { return nil, ErrUnsupported }

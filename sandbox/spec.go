@@ -1,0 +1,132 @@
+package sandbox
+
+import "time"
+
+// Op says what a path rule does.
+type Op uint8
+
+// The operations of a path rule. A denied write beats an allowed one wherever
+// either stands; for reads the deeper rule wins, and at equal depth the denial.
+// What no rule speaks of can be read and not written.
+const (
+	AllowWrite Op = iota + 1 // a write root: this path and what is beneath it
+	DenyWrite                // not writable, whatever root it is in
+	AllowRead                // readable again inside something that is hidden
+	DenyRead                 // hidden
+)
+
+func (o Op) String() string {
+	switch o {
+	case AllowWrite:
+		return "allow write"
+	case DenyWrite:
+		return "deny write"
+	case AllowRead:
+		return "allow read"
+	case DenyRead:
+		return "deny read"
+	default:
+		return "invalid"
+	}
+}
+
+// PathRule is one rule on the file system.
+type PathRule struct {
+	Op   Op
+	Path string // absolute and clean; for a glob its longest literal folder
+	// Match makes the rule a glob: it holds for the paths below Path that Match
+	// accepts, and all beneath those, as they are at the start.
+	Match func(path string) bool
+	// Cache marks a write root that is a tool's own store: it is not searched for
+	// protected names, and no placeholders are made in it.
+	Cache bool
+	// Make makes a write root that is not there, and removes it again if it stays
+	// empty.
+	Make bool
+	// Deep makes the missing folders on the way to an absent DenyWrite path, so that
+	// others can be made beside it; without, the first missing one is covered.
+	Deep bool
+	// Except are paths below an existing DenyWrite path that it does not deny.
+	Except []string
+	// Final makes a DenyRead hold against every AllowRead and write root below it.
+	Final  bool
+	Reason string // shown to people: the setting and where it comes from
+}
+
+// Placeholder is the form in which an absent protected path exists while a
+// sandbox runs.
+type Placeholder uint8
+
+// The forms of a placeholder.
+const (
+	NoPlaceholder     Placeholder = iota
+	PlaceholderDir                // an empty folder
+	PlaceholderFile               // an empty file, which readers can open
+	PlaceholderSocket             // nothing that can be opened; git does not see it
+)
+
+func (p Placeholder) String() string {
+	switch p {
+	case NoPlaceholder:
+		return "none"
+	case PlaceholderDir:
+		return "folder"
+	case PlaceholderFile:
+		return "file"
+	case PlaceholderSocket:
+		return "socket"
+	default:
+		return "invalid"
+	}
+}
+
+// Protected is a name that cannot be written, made, removed or renamed in any
+// write root.
+type Protected struct {
+	// Name is relative to a write root, slash-separated. One component may be "*":
+	// any number of folders, of which the last holds a file HEAD, as git's do
+	// (".git/modules/*/config").
+	Name string
+	// Absent says what stands in when the path does not exist in a write root or,
+	// for names below ".git", in a repository.
+	Absent Placeholder
+	// Cover says what stands in for the first missing folder on the way, so that
+	// nothing else can be made in it either. NoPlaceholder makes the folders on the
+	// way instead.
+	Cover Placeholder
+	// RootOnly limits the name to the top of write roots; others hold at any depth.
+	RootOnly bool
+	Except   []string // absolute paths of this name that are not protected
+	Reason   string
+}
+
+// Spec is what to run and what it may reach.
+type Spec struct {
+	Program string   // absolute path of the file to execute
+	Args    []string // its arguments, verbatim, the name that it is called by first
+	Dir     string   // absolute working folder
+	Env     []string // complete environment of the command
+
+	Rules   []PathRule
+	Protect []Protected
+	// RepoPaths names further paths to protect in a repository whose git folder is
+	// given (its core.hooksPath); nil names none.
+	RepoPaths func(gitDir string) []string
+	// OpenFiles lifts every rule on files.
+	OpenFiles bool
+	// TempDir is an absolute path where a private, empty, writable folder is
+	// mounted; "" for none.
+	TempDir string
+
+	NestedUserns bool // whether the command may make user namespaces, see FilterOptions
+
+	StateDir string        // where the journal of placeholders is kept
+	ScanTime time.Duration // bound on the search for protected names; 0 means 3 s
+}
+
+// Measure is one protection and whether it is in force.
+type Measure struct {
+	Name    string // "network namespace"
+	InForce bool
+	Detail  string
+}

@@ -1,0 +1,222 @@
+package stage
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"golang.org/x/net/bpf"
+)
+
+// machine runs a filter as the kernel does. The kernel loads words in the order
+// of the processor, the machine of x/net in network order.
+func machine(t testing.TB, raw []bpf.RawInstruction) func(arch uint32, nr uint32, args ...uint64) uint32 {
+	t.Helper()
+	code, ok := bpf.Disassemble(raw)
+	if !ok {
+		t.Fatal("the filter has an instruction that is not known")
+	}
+	vm, err := bpf.NewVM(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(arch, nr uint32, args ...uint64) uint32 {
+		data := binary.BigEndian.AppendUint32(nil, nr)
+		data = binary.BigEndian.AppendUint32(data, arch)
+		data = append(data, make([]byte, 8)...)
+		for i := range 6 {
+			var v uint64
+			if i < len(args) {
+				v = args[i]
+			}
+			data = binary.BigEndian.AppendUint32(data, uint32(v))
+			data = binary.BigEndian.AppendUint32(data, uint32(v>>32))
+		}
+		verdict, err := vm.Run(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return uint32(verdict)
+	}
+}
+
+func mustFilter(t testing.TB, arch Arch, o FilterOptions) func(uint32, uint32, ...uint64) uint32 {
+	t.Helper()
+	raw, err := Filter(arch, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return machine(t, raw)
+}
+
+const (
+	allow  = actAllow
+	eperm  = actErrno | ePerm
+	enosys = actErrno | eNoSys
+)
+
+func TestFilterAMD64(t *testing.T) {
+	const high = 0xffffffff << 32
+	run := mustFilter(t, AMD64, FilterOptions{})
+	nested := mustFilter(t, AMD64, FilterOptions{NestedUserns: true, UnixSockets: true})
+	for _, c := range []struct {
+		what   string
+		nr     uint32
+		args   []uint64
+		want   uint32
+		nested uint32 // verdict with everything switched on
+	}{
+		{"read", 0, nil, allow, allow},
+		{"socket inet", 41, []uint64{2, 1, 0}, allow, allow},
+		{"socket inet6", 41, []uint64{10, 1, 6}, allow, allow},
+		{"socket inet mptcp", 41, []uint64{2, 1, 262}, actErrno | eProtoNoSupport, actErrno | eProtoNoSupport},
+		{"socket unix", 41, []uint64{1, 1, 0}, eperm, allow},
+		{"socket unix, high bits set", 41, []uint64{high | 1, 1, 0}, eperm, allow},
+		{"socketpair", 53, []uint64{1, 1, 0}, allow, allow},
+		{"socket vsock", 41, []uint64{40, 1, 0}, eperm, eperm},
+		{"socket packet", 41, []uint64{17, 3, 0}, eperm, eperm},
+		{"socket alg", 41, []uint64{38, 5, 0}, eperm, eperm},
+		{"netlink route", 41, []uint64{16, 3, 0}, allow, allow},
+		{"netlink netfilter", 41, []uint64{16, 3, 12}, eperm, eperm},
+		{"TIOCSTI", 16, []uint64{0, 0x5412}, eperm, eperm},
+		{"TIOCSTI, high bits set", 16, []uint64{0, high | 0x5412}, eperm, eperm},
+		{"TIOCLINUX", 16, []uint64{0, 0x541c}, eperm, eperm},
+		{"TIOCGWINSZ", 16, []uint64{0, 0x5413}, allow, allow},
+		{"chmod 755", 90, []uint64{0, 0o755}, allow, allow},
+		{"chmod 4755", 90, []uint64{0, 0o4755}, eperm, eperm},
+		{"fchmodat 2755", 268, []uint64{0, 0, 0o2755}, eperm, eperm},
+		{"fchmodat2 6755", 452, []uint64{0, 0, 0o6755}, eperm, eperm},
+		{"openat to read, mode left over", 257, []uint64{0, 0, 0, 0o6755}, allow, allow},
+		{"openat to create 644", 257, []uint64{0, 0, 0o101, 0o644}, allow, allow},
+		{"openat to create 4755", 257, []uint64{0, 0, 0o101, 0o4755}, eperm, eperm},
+		{"ptrace a child", 101, []uint64{16, 77}, allow, allow},
+		{"ptrace the first process", 101, []uint64{16, 1}, eperm, eperm},
+		{"process_vm_writev the first process", 311, []uint64{1}, eperm, eperm},
+		{"pidfd_getfd", 438, nil, eperm, eperm},
+		{"keyctl", 250, nil, eperm, eperm},
+		{"io_uring_setup", 425, nil, eperm, eperm},
+		{"bpf", 321, nil, eperm, eperm},
+		{"open_by_handle_at", 304, nil, eperm, eperm},
+		{"fork", 57, nil, allow, allow},
+		{"clone of a thread", 56, []uint64{0x3d0f00}, allow, allow},
+		{"clone with a user namespace", 56, []uint64{0x10000000 | 17}, eperm, allow},
+		{"unshare of files", 272, []uint64{0x400}, allow, allow},
+		{"unshare of the network", 272, []uint64{0x40000000}, eperm, allow},
+		{"unshare of time", 272, []uint64{0x80}, eperm, allow},
+		{"clone3", 435, nil, enosys, allow},
+		{"x32 read", 0x40000000, nil, enosys, enosys},
+		{"one after the last known", lastSyscall + 1, nil, enosys, enosys},
+		{"the last known", lastSyscall, nil, allow, allow},
+	} {
+		if got := run(AMD64.audit, c.nr, c.args...); got != c.want {
+			t.Errorf("%s: %#x, want %#x", c.what, got, c.want)
+		}
+		if got := nested(AMD64.audit, c.nr, c.args...); got != c.nested {
+			t.Errorf("%s with everything switched on: %#x, want %#x", c.what, got, c.nested)
+		}
+		if got := run(0x40000003, c.nr, c.args...); got != actKill {
+			t.Errorf("%s as i386: %#x, want the process killed", c.what, got)
+		}
+	}
+}
+
+func TestFilterARM64(t *testing.T) {
+	run := mustFilter(t, ARM64, FilterOptions{})
+	for _, c := range []struct {
+		what string
+		nr   uint32
+		args []uint64
+		want uint32
+	}{
+		{"read", 63, nil, allow},
+		{"socket unix", 198, []uint64{1}, eperm},
+		{"TIOCSTI", 29, []uint64{0, 0x5412}, eperm},
+		{"keyctl", 219, nil, eperm},
+		{"clone with a user namespace", 220, []uint64{0x10000011}, eperm},
+		{"number of chmod on amd64", 90, []uint64{0, 0o4755}, allow},
+		{"openat to create 4755", 56, []uint64{0, 0, 0o101, 0o4755}, eperm},
+	} {
+		if got := run(ARM64.audit, c.nr, c.args...); got != c.want {
+			t.Errorf("%s: %#x, want %#x", c.what, got, c.want)
+		}
+	}
+	if got := run(0x40000028, 4); got != actKill {
+		t.Errorf("32-bit ARM: %#x, want the process killed", got)
+	}
+}
+
+func TestSecondFilterRefusesMounting(t *testing.T) {
+	raw, err := mountFilter(AMD64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := machine(t, raw)
+	for _, call := range mounting {
+		if got := run(AMD64.audit, uint32(call.numbers[0])); got != eperm {
+			t.Errorf("%s: %#x, want EPERM", call.name, got)
+		}
+	}
+	if got := run(AMD64.audit, 1); got != allow {
+		t.Errorf("write: %#x, want allowed", got)
+	}
+}
+
+// TestFilterTotality: whatever a process calls, the verdict is one of the few that
+// are meant, and another architecture is always killed.
+func TestFilterTotality(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	known := []uint32{allow, eperm, enosys, actErrno | eProtoNoSupport}
+	for _, o := range []FilterOptions{{}, {UnixSockets: true}, {NestedUserns: true}} {
+		run := mustFilter(t, AMD64, o)
+		for range 200_000 {
+			nr, arch := uint32(r.IntN(600)), AMD64.audit
+			if r.IntN(10) == 0 {
+				nr = r.Uint32()
+			}
+			if r.IntN(10) == 0 {
+				arch = r.Uint32()
+			}
+			got := run(arch, nr, r.Uint64(), r.Uint64N(64), r.Uint64N(300))
+			switch {
+			case arch != AMD64.audit && got != actKill:
+				t.Fatalf("architecture %#x: %#x", arch, got)
+			case arch == AMD64.audit && !slices.Contains(known, got):
+				t.Fatalf("call %d: %#x", nr, got)
+			case arch == AMD64.audit && nr > lastSyscall && got != enosys:
+				t.Fatalf("unknown call %d: %#x", nr, got)
+			}
+		}
+	}
+}
+
+func TestOrderSurvivesTheWay(t *testing.T) {
+	in := Order{
+		Writable: true, Buried: true, Nested: true, Dir: "/a b\n", Program: "/bin/sh",
+		Pins:   []Mount{{Kind: Pin, Path: "/w/x", Dir: true}},
+		Mounts: []Mount{{Kind: HideDir, Path: "/h", Dir: true, Open: true}, {Kind: Writable, Path: "/h/\"q", Reveal: true}},
+		Keep:   []int{7, 63}, Args: []string{"sh", "-c", "", "a\nb"}, Env: []string{"A=", "B=c d"},
+	}
+	var out Order
+	if err := out.decode(in.Encode()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.Encode(), in.Encode(); !slices.Equal(got, want) {
+		t.Errorf("decoded %+v, want %+v", out, in)
+	}
+}
+
+func FuzzOrderDecode(f *testing.F) {
+	f.Add((&Order{Args: []string{"a"}, Mounts: []Mount{{Kind: Pin, Path: "/x", Dir: true}}}).Encode())
+	f.Add([]byte("true\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var o Order
+		if o.decode(data) != nil {
+			return
+		}
+		var again Order
+		if err := again.decode(o.Encode()); err != nil || !slices.Equal(again.Encode(), o.Encode()) {
+			t.Errorf("what can be decoded cannot be encoded and decoded again: %v", err)
+		}
+	})
+}

@@ -1,0 +1,114 @@
+package stage
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Order is what srt tells the stage to do, in the form of one memfd of
+// NUL-terminated fields.
+type Order struct {
+	Writable     bool // leave everything as writable as it is
+	Pins, Mounts []Mount
+	Buried       bool   // the pins come before the mounts
+	Nested       bool   // the command may make user namespaces
+	Keep         []int  // descriptors that it inherits
+	Dir          string // where it starts
+	Program      string // the file to execute
+	Args, Env    []string
+}
+
+// Encode writes the fields that decode reads.
+func (o *Order) Encode() []byte {
+	var b bytes.Buffer
+	field := func(s string) { b.WriteString(s); b.WriteByte(0) }
+	mounts := func(list []Mount) {
+		field(strconv.Itoa(len(list)))
+		for _, m := range list {
+			flags := ""
+			for _, flag := range []struct {
+				letter string
+				set    bool
+			}{{"d", m.Dir}, {"r", m.Reveal}, {"o", m.Open}} {
+				if flag.set {
+					flags += flag.letter
+				}
+			}
+			field(strconv.Itoa(int(m.Kind)) + flags)
+			field(m.Path)
+		}
+	}
+	words := func(list []string) {
+		field(strconv.Itoa(len(list)))
+		for _, word := range list {
+			field(word)
+		}
+	}
+	field(strconv.FormatBool(o.Writable))
+	field(strconv.FormatBool(o.Buried))
+	field(strconv.FormatBool(o.Nested))
+	mounts(o.Pins)
+	mounts(o.Mounts)
+	field(strconv.Itoa(len(o.Keep)))
+	for _, fd := range o.Keep {
+		field(strconv.Itoa(fd))
+	}
+	field(o.Dir)
+	field(o.Program)
+	words(o.Args)
+	words(o.Env)
+	return b.Bytes()
+}
+
+func (o *Order) decode(data []byte) error {
+	failed := false
+	field := func() string {
+		text, rest, ok := bytes.Cut(data, []byte{0})
+		failed = failed || !ok
+		data = rest
+		return string(text)
+	}
+	number := func() int {
+		n, err := strconv.Atoi(field())
+		failed = failed || err != nil
+		return n
+	}
+	mounts := func() []Mount {
+		n := number()
+		var list []Mount
+		for i := 0; i < n && !failed; i++ {
+			kind := field()
+			digits := strings.TrimRight(kind, "dro")
+			k, err := strconv.ParseUint(digits, 10, 8)
+			failed = failed || err != nil
+			list = append(list, Mount{
+				Kind: Kind(k), Path: field(),
+				Dir: strings.Contains(kind, "d"), Reveal: strings.Contains(kind, "r"), Open: strings.Contains(kind, "o"),
+			})
+		}
+		return list
+	}
+	words := func() []string {
+		n := number()
+		list := make([]string, 0, min(max(n, 0), len(data)))
+		for ; n > 0 && !failed; n-- {
+			list = append(list, field())
+		}
+		return list
+	}
+	o.Writable = field() == "true"
+	o.Buried = field() == "true"
+	o.Nested = field() == "true"
+	o.Pins, o.Mounts = mounts(), mounts()
+	for n := number(); n > 0 && !failed; n-- {
+		o.Keep = append(o.Keep, number())
+	}
+	o.Dir, o.Program = field(), field()
+	o.Args, o.Env = words(), words()
+	if failed || len(data) > 0 {
+		return errors.New("bug: the stage cannot read its order")
+	}
+	return nil
+}

@@ -1,0 +1,334 @@
+package stage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Name is the first argument of the stage.
+const Name = "srt-stage"
+
+// Descriptors that the stage is started with.
+const (
+	Socket      = 3 // its end of the socket pair
+	FirstFilter = 4 // the first filter, which bubblewrap reads
+	Exe         = 5 // this program, which bubblewrap starts as the stage
+)
+
+// The stage is this program again, and takes over before main: whoever imports
+// the package need not know of it, and the packages of which it has no use, most
+// of what a start costs, are not initialized (initialization goes by import path
+// among those that are ready, and this package needs few).
+func init() { //nolint:gochecknoinits // see above
+	if isStage() {
+		syscall.Exit(run())
+	}
+}
+
+// isStage reports whether this process is the stage.
+func isStage() bool {
+	if len(os.Args) < 2 || os.Args[1] != Name {
+		return false
+	}
+	kind, err := unix.GetsockoptInt(Socket, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil && kind == unix.SOCK_SEQPACKET
+}
+
+// run is the life of the stage. It returns only on failure, with an exit status;
+// what went wrong has then been told to srt.
+func run() int {
+	// Capabilities and filters belong to a thread: everything happens on this one.
+	runtime.LockOSThread()
+	if err := stage(); err != nil {
+		word := "E" + err.Error()
+		if number, ok := errors.AsType[execError](err); ok {
+			word = "X" + strconv.Itoa(int(number))
+		}
+		_ = unix.Sendmsg(Socket, []byte(word), nil, nil, 0)
+	}
+	return 125
+}
+
+// execError is why the kernel does not start the command.
+type execError syscall.Errno
+
+func (e execError) Error() string { return syscall.Errno(e).Error() }
+
+func stage() error {
+	unix.CloseOnExec(Socket)
+	if err := sendListeners(os.Args[2:]); err != nil {
+		return err
+	}
+	order, err := receiveOrder()
+	if err != nil || order == nil {
+		return err // without an order srt ended or gave up
+	}
+	if err := order.mount(); err != nil {
+		return err
+	}
+	return order.exec()
+}
+
+// sendListeners makes the listening sockets and passes them to srt: a socket
+// keeps the namespace that it was made in, so srt accepts from outside.
+func sendListeners(addrs []string) error {
+	var fds []int
+	for _, addr := range addrs {
+		fd, err := listen(addr)
+		// A kernel without IPv6 has no ::1.
+		if strings.HasPrefix(addr, "6:") && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("listening on port %s in the sandbox: %w", addr[2:], err)
+		}
+		fds = append(fds, fd)
+	}
+	if err := unix.Sendmsg(Socket, []byte("L"), unix.UnixRights(fds...), nil, 0); err != nil {
+		return fmt.Errorf("passing the listeners to srt: %w", err)
+	}
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
+	return nil
+}
+
+// listen opens a listening socket on a port of the loopback interface, "4:3128"
+// for IPv4 or "6:3128" for IPv6. (Package net would cost the stage its start.)
+func listen(addr string) (int, error) {
+	family, portText, _ := strings.Cut(addr, ":")
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return -1, fmt.Errorf("bug: %w", err)
+	}
+	domain, sa := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: int(port), Addr: [4]byte{127, 0, 0, 1}})
+	if family == "6" {
+		domain, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(port), Addr: [16]byte{15: 1}}
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	err = errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+		unix.Bind(fd, sa),
+		unix.Listen(fd, unix.SOMAXCONN),
+	)
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// receiveOrder waits for srt's order; nil when srt closed the socket instead.
+func receiveOrder() (*Order, error) {
+	var payload [1]byte
+	rights := make([]byte, unix.CmsgSpace(4))
+	var n, rn int
+	for {
+		var err error
+		n, rn, _, _, err = unix.Recvmsg(Socket, payload[:], rights, unix.MSG_CMSG_CLOEXEC)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("waiting for srt: %w", err)
+		}
+		break
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	fds, err := ParseRights(rights[:rn])
+	if err != nil || len(fds) != 1 {
+		return nil, fmt.Errorf("bug: the order has %d descriptors: %w", len(fds), err)
+	}
+	data, err := readAll(fds[0])
+	if err != nil {
+		return nil, err
+	}
+	_ = unix.Close(fds[0])
+	o := &Order{}
+	return o, o.decode(data)
+}
+
+func ParseRights(data []byte) ([]int, error) {
+	messages, err := unix.ParseSocketControlMessage(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading control message: %w", err)
+	}
+	var fds []int
+	for _, m := range messages {
+		got, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			return nil, fmt.Errorf("reading passed descriptors: %w", err)
+		}
+		fds = append(fds, got...)
+	}
+	return fds, nil
+}
+
+func readAll(fd int) ([]byte, error) {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return nil, os.NewSyscallError("fstat", err)
+	}
+	data := make([]byte, stat.Size)
+	for off := 0; off < len(data); {
+		n, err := unix.Pread(fd, data[off:], int64(off))
+		if err != nil || n == 0 {
+			return nil, fmt.Errorf("reading a memory file: %w", cmpErr(err, fs.ErrInvalid))
+		}
+		off += n
+	}
+	return data, nil
+}
+
+func cmpErr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// exec gives up the stage's powers and becomes the command.
+func (o *Order) exec() error {
+	if err := unix.Chdir(o.Dir); err != nil {
+		return fmt.Errorf("changing to the working folder %q: %w", o.Dir, err)
+	}
+	if err := o.dropCapabilities(); err != nil {
+		return err
+	}
+	if err := o.lastFilter(); err != nil {
+		return err
+	}
+	// Everything but what is listed closes on exec.
+	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("closing descriptors: %w", err)
+	}
+	for _, fd := range o.Keep {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+			return fmt.Errorf("keeping descriptor %d: %w", fd, err)
+		}
+	}
+	if err := o.checkState(); err != nil {
+		return fmt.Errorf("the sandbox is not what it should be: %w", err)
+	}
+	err := syscall.Exec(o.Program, o.Args, o.Env)
+	if errors.Is(err, syscall.ENOEXEC) {
+		// A script without a first line that names its shell, as execvp(3) has it.
+		err = syscall.Exec("/bin/sh", append([]string{"sh", o.Program}, o.Args[1:]...), o.Env)
+	}
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return execError(number)
+	}
+	return err
+}
+
+// Capabilities are those that the stage needs, in the namespaces of the sandbox:
+// for its mounts, for the limit of user namespaces, and to give up the rest; the
+// last one it may keep.
+var Capabilities = []struct {
+	Name   string
+	Number uintptr
+}{
+	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN},
+	{"CAP_SYS_RESOURCE", unix.CAP_SYS_RESOURCE},
+	{"CAP_SETPCAP", unix.CAP_SETPCAP},
+	{"CAP_SETFCAP", unix.CAP_SETFCAP},
+}
+
+// dropCapabilities empties all five sets of this thread. One stays for root where
+// user namespaces are allowed: without it root cannot be mapped into a new one
+// (Linux 5.12), and outside of one it does nothing here.
+func (o *Order) dropCapabilities() error {
+	kept := uintptr(0)
+	if o.keepSetfcap() {
+		kept = unix.CAP_SETFCAP
+	}
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("clearing ambient capabilities: %w", err)
+	}
+	for _, c := range Capabilities {
+		if c.Number == kept {
+			continue
+		}
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c.Number, 0, 0, 0); err != nil {
+			return fmt.Errorf("dropping %s: %w", c.Name, err)
+		}
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	if kept != 0 {
+		bit := uint32(1) << kept
+		sets[0] = unix.CapUserData{Effective: bit, Permitted: bit, Inheritable: bit}
+	}
+	if err := unix.Capset(&header, &sets[0]); err != nil {
+		return fmt.Errorf("dropping capabilities: %w", err)
+	}
+	return nil
+}
+
+func (o *Order) keepSetfcap() bool { return o.Nested && os.Getuid() == 0 }
+
+// lastFilter takes away the calls that only the stage needed.
+func (o *Order) lastFilter() error {
+	if o.Nested {
+		return nil
+	}
+	arch, err := ArchOf(runtime.GOARCH)
+	if err != nil {
+		return err
+	}
+	code, err := mountFilter(arch)
+	if err != nil {
+		return err
+	}
+	filter := make([]unix.SockFilter, len(code))
+	for i, c := range code {
+		filter[i] = unix.SockFilter{Code: c.Op, Jt: c.Jt, Jf: c.Jf, K: c.K}
+	}
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]} //nolint:gosec // some fifty instructions
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 {
+		return fmt.Errorf("installing the system call filter: %w", errno)
+	}
+	return nil
+}
+
+// checkState looks from inside whether what was promised is so: it must hold for
+// the command, which is the next thing that this thread becomes.
+func (o *Order) checkState() error {
+	status, err := os.ReadFile("/proc/thread-self/status")
+	if err != nil {
+		return fmt.Errorf("reading its own state: %w", err)
+	}
+	caps := "0000000000000000\n"
+	if o.keepSetfcap() {
+		caps = fmt.Sprintf("%016x\n", 1<<unix.CAP_SETFCAP)
+	}
+	for _, want := range []string{"\nNoNewPrivs:\t1\n", "\nSeccomp:\t2\n", "\nCapPrm:\t" + caps, "\nCapEff:\t" + caps, "\nCapBnd:\t" + caps} {
+		if !bytes.Contains(status, []byte(want)) {
+			return fmt.Errorf("/proc/self/status lacks %q", strings.TrimSpace(want))
+		}
+	}
+	// The loopback interface has its routes in a table of its own.
+	routes, err := os.ReadFile("/proc/net/route")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the routes: %w", err)
+	}
+	if n := bytes.Count(routes, []byte{'\n'}); n > 1 {
+		return fmt.Errorf("there are %d routes out", n-1)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package sandbox
+
+import (
+	"math"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// walker reads folder trees with as few system calls as there are: one open, one
+// read or two and one close for each folder. It follows no symlink.
+type walker struct {
+	deadline time.Time
+	// visit is asked whether to go into a folder, nil means always. All three
+	// functions are called by several goroutines at once, and a name is only valid
+	// during the call.
+	visit func(path string, name []byte) bool
+	// keepName and keep are asked whether an entry belongs to the result, keepName
+	// first, which spares making the path; nil means yes.
+	keepName func(dir string, name []byte) bool
+	keep     func(path string) bool
+
+	mu     sync.Mutex
+	wake   *sync.Cond
+	queue  []string
+	busy   int
+	late   bool
+	found  []string
+	unseen []string
+}
+
+// run walks the trees below dirs and returns the entries kept, in no order, and
+// the folders that it could not or, for lack of time, did not read.
+func (w *walker) run(dirs []string) (found, unseen []string) {
+	w.wake = sync.NewCond(&w.mu)
+	w.queue = append(w.queue, dirs...)
+	// A small tree is read sooner than a second goroutine starts.
+	w.work(64)
+	if len(w.queue) > 0 {
+		var group sync.WaitGroup
+		for range min(runtime.GOMAXPROCS(0), 8) {
+			group.Go(func() { w.work(math.MaxInt) })
+		}
+		group.Wait()
+	}
+	return w.found, append(w.unseen, w.queue...)
+}
+
+// work reads folders until none is left, or more wait than one should do alone.
+func (w *walker) work(alone int) {
+	buf := make([]byte, 32<<10)
+	var found, dirs []string
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		for len(w.queue) == 0 && w.busy > 0 && !w.late {
+			w.wake.Wait()
+		}
+		if len(w.queue) == 0 || len(w.queue) > alone || w.late {
+			w.wake.Broadcast()
+			return
+		}
+		// Taking a share of the queue at once keeps the lock cold.
+		n := min(len(w.queue), 16)
+		mine := append([]string(nil), w.queue[len(w.queue)-n:]...)
+		w.queue = w.queue[:len(w.queue)-n]
+		w.busy++
+		w.mu.Unlock()
+
+		found, dirs = found[:0], dirs[:0]
+		var failed []string
+		for _, dir := range mine {
+			var ok bool
+			if found, dirs, ok = w.read(dir, buf, found, dirs); !ok {
+				failed = append(failed, dir)
+			}
+		}
+		late := time.Now().After(w.deadline)
+
+		w.mu.Lock()
+		w.busy--
+		w.found = append(w.found, found...)
+		w.queue = append(w.queue, dirs...)
+		w.unseen = append(w.unseen, failed...)
+		w.late = w.late || late
+		w.wake.Broadcast()
+	}
+}
+
+// entry handles one entry of a folder that has been read.
+func (w *walker) entry(dir string, name []byte, isDir bool, found, dirs []string) ([]string, []string) {
+	kept := w.keepName == nil || w.keepName(dir, name)
+	if !kept && !isDir {
+		return found, dirs
+	}
+	path := join(dir, name)
+	if kept && (w.keep == nil || w.keep(path)) {
+		found = append(found, path)
+	}
+	if isDir && (w.visit == nil || w.visit(path, name)) {
+		dirs = append(dirs, path)
+	}
+	return found, dirs
+}
+
+func join(dir string, name []byte) string {
+	if dir == "/" {
+		return "/" + string(name)
+	}
+	return dir + "/" + string(name)
+}
