@@ -1,0 +1,211 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestServeRefusesToStart(t *testing.T) {
+	decide := func(context.Context, Request) Verdict { return Verdict{} }
+	for _, s := range []*Server{{Token: token}, {Decide: decide}} {
+		l := listen(t)
+		if err := s.Serve(t.Context(), l); err == nil {
+			t.Errorf("%+v: no error", s)
+		}
+		if _, err := l.Accept(); err == nil {
+			t.Error("the listener is open")
+		}
+	}
+	if err := (&Server{Decide: decide, Token: token}).Serve(t.Context()); err == nil {
+		t.Error("no listener, no error")
+	}
+}
+
+func TestServeEndsWithItsListener(t *testing.T) {
+	a, b := listen(t), listen(t)
+	s := &Server{Decide: func(context.Context, Request) Verdict { return Verdict{} }, Token: token}
+	done := make(chan error)
+	go func() { done <- s.Serve(context.Background(), a, b) }()
+	_ = a.Close()
+	if err := <-done; err == nil {
+		t.Error("no error for a listener that was closed by another")
+	}
+	if c, err := new(net.Dialer).DialContext(t.Context(), "tcp", b.Addr().String()); err == nil {
+		_ = c.Close()
+		t.Error("the other listener is open")
+	}
+}
+
+// TestShutdown ends a run with connections in every state; serve checks that
+// nothing stays.
+func TestShutdown(t *testing.T) {
+	arrived := make(chan struct{})
+	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		arrived <- struct{}{}
+		<-req.Context().Done() // never answers
+	}), nil)
+	port := echo(t, w)
+	tunnel := w.dial().send(connectTo("allowed.test:" + port))
+	tunnel.expect("HTTP/1.1 200 Connection Established\r\n\r\nhi\n")
+	socks := w.dial().send(greet(2) + login("srt", token) + socksTo(1, "allowed.test", port))
+	socks.expect("\x05\x02\x01\x00" + socksAnswer(0) + "hi\n")
+	w.dial()
+	w.dial().send("GET http://half")
+	w.dial().send(greet(2))
+	w.dial().send(get("http://" + w.up + "/"))
+	<-arrived
+	w.dial().send("POST http://" + w.up + "/ HTTP/1.1\r\n" + authField + "Content-Length: 10\r\n\r\n12345")
+	<-arrived
+}
+
+func TestLongHeads(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	// Beyond the first buffer, and with the next request right behind.
+	long := get("http://"+w.up+"/", "X: "+strings.Repeat("x", 40<<10)+"\r\n")
+	c := w.dial().send(long + long + get("http://"+w.up+"/end"))
+	for range 3 {
+		if resp, _ := c.response("GET"); resp.Code != 200 {
+			t.Errorf("40 KiB: %s", resp.Status)
+		}
+	}
+	c = w.dial()
+	go func() { // as much of 100 MB as is taken
+		chunk := strings.Repeat("X: "+strings.Repeat("x", 1000)+"\r\n", 100)
+		_, _ = io.WriteString(c, "GET http://"+w.up+"/ HTTP/1.1\r\n")
+		for range 1000 {
+			if _, err := io.WriteString(c, chunk); err != nil {
+				return
+			}
+		}
+	}()
+	if resp, _ := c.response("GET"); resp.Code != 431 {
+		t.Errorf("100 MB: %s", resp.Status)
+	}
+	if resp, _ := w.dial().send("GET " + strings.Repeat("x", 70<<10)).response("GET"); resp.Code != 431 {
+		t.Errorf("long line: %s", resp.Status)
+	}
+}
+
+// Connections that have sent no complete request make room for those that come.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	const most, many = 16, 400
+	w := newWorld(t, nil, func(s *Server) { s.MaxConns = most })
+	port := echo(t, w)
+	tunnel := w.dial().send(connectTo("allowed.test:" + port))
+	tunnel.expect("HTTP/1.1 200 Connection Established\r\n\r\nhi\n")
+	var idle []*peer
+	for i := range many {
+		p := w.dial()
+		switch i % 4 {
+		case 1:
+			p.send("GET http://allowed.test/ HT")
+		case 2:
+			p.send(greet(2))
+		}
+		idle = append(idle, p)
+	}
+	for range 20 {
+		if resp, _ := w.dial().send(get("http://"+w.up+"/", "Connection: close\r\n")).response("GET"); resp.Code != 200 {
+			t.Error(resp.Status)
+		}
+	}
+	tunnel.send("still here").expect("still here")
+	for _, p := range idle[:many/2] {
+		p.closed()
+	}
+}
+
+// At the limit with nobody to evict, a client waits until another is through.
+func TestBusyConnectionsMakeOthersWait(t *testing.T) {
+	w := newWorld(t, nil, func(s *Server) { s.MaxConns = 1 })
+	port := echo(t, w)
+	tunnel := w.dial().send(connectTo("allowed.test:" + port))
+	tunnel.expect("HTTP/1.1 200 Connection Established\r\n\r\nhi\n")
+	next := w.dial().send(get("http://" + w.up + "/"))
+	_ = tunnel.Close()
+	if resp, _ := next.response("GET"); resp.Code != 200 {
+		t.Error(resp.Status)
+	}
+}
+
+func TestSlowClientsAreCut(t *testing.T) {
+	t.Run("silent", func(t *testing.T) {
+		w := newWorld(t, nil, func(s *Server) { s.FirstByteTimeout = time.Millisecond })
+		if got := w.dial().closed(); got != "" {
+			t.Errorf("%q", got)
+		}
+	})
+	// What is sent at once below arrives at once, so no time is too short for it.
+	w := newWorld(t, nil, func(s *Server) { s.HeaderTimeout, s.IdleTimeout = 20*time.Millisecond, time.Millisecond })
+	port := echo(t, w)
+	for name, start := range map[string]string{"http": "G", "socks": "\x05", "socks login": greet(2) + "\x01", "no password": greet(0)} {
+		c := w.dial().send(start)
+		got := ""
+		b := make([]byte, 256)
+		for { // a byte for each that comes: never silent, never done
+			if _, err := io.WriteString(c, "x"); err != nil {
+				break
+			}
+			n, err := c.Read(b)
+			got += string(b[:n])
+			if err != nil {
+				break
+			}
+		}
+		if name == "http" && !strings.HasPrefix(got, "HTTP/1.1 408 ") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	c := w.dial().send(connectTo("allowed.test:"+port) + string(hello(t, "allowed.test")[:20]))
+	c.response("CONNECT")
+	c.closed()
+	c = w.dial().send(get("http://" + w.up + "/"))
+	c.response("GET")
+	c.closed() // idle
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if strings.Contains(w.seen.String(), "\x16\x03") {
+		t.Error("half a ClientHello got through")
+	}
+}
+
+// TestManyIdle shows what 10000 idle connections cost. It is about memory of
+// this process, clients included, so only a bound far above is asserted.
+func TestManyIdle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens 10000 connections")
+	}
+	w := newWorld(t, nil, nil)
+	for range 10000 {
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.addr)
+		if err != nil {
+			t.Skipf("this host does not let one process have so many: %v", err)
+		}
+		defer c.Close() //nolint:errcheck // nothing is lost
+	}
+	if resp, _ := w.dial().send(get("http://" + w.up + "/")).response("GET"); resp.Code != 200 {
+		t.Error(resp.Status)
+	}
+	t.Logf("resident: %d KiB", resident(t))
+}
+
+func resident(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "VmRSS:")
+	n, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

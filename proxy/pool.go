@@ -1,0 +1,201 @@
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// maxResponseHead bounds what is read of an upstream before its head is
+// complete.
+const maxResponseHead = 256 << 10
+
+var errResponseHead = errors.New("response head is too large")
+
+// upstream is a connection for plain HTTP requests.
+type upstream struct {
+	conn   net.Conn // bare, for splice
+	peek   *peeker  // nil if conn cannot be looked into
+	br     *bufio.Reader
+	key    poolKey
+	addr   netip.Addr // the peer, if it was dialled by a host's name
+	budget int        // bytes that may still be read into br
+	used   time.Time  // when it was put into the pool
+	reused bool
+}
+
+// Read is what br reads through, to keep endless heads out of memory.
+func (u *upstream) Read(p []byte) (int, error) {
+	if u.budget <= 0 {
+		return 0, errResponseHead
+	}
+	n, err := u.conn.Read(p)
+	u.budget -= n
+	return n, err
+}
+
+// poolKey names the destination that a connection was checked for: a request
+// can only get one that its own host and port would have got, over the same
+// parent proxy or none.
+type poolKey struct {
+	parent string
+	host   string
+	port   uint16
+}
+
+func (rt *route) key() poolKey {
+	k := poolKey{host: rt.host, port: rt.req.Port}
+	if rt.parent != nil {
+		k.parent = rt.parent.Host
+	}
+	return k
+}
+
+// pool keeps idle upstream connections, the latest used on top. No goroutine
+// watches them: whether one is still good is looked up when it is wanted.
+type pool struct {
+	mu     sync.Mutex
+	keep   time.Duration
+	idle   map[poolKey][]*upstream
+	n      int
+	timer  *time.Timer // nil while nothing is idle
+	closed bool
+}
+
+const (
+	maxIdle     = 128
+	maxIdleHost = 32
+)
+
+func (p *pool) init(keep time.Duration) {
+	p.keep = keep
+	p.idle = make(map[poolKey][]*upstream)
+}
+
+// get takes the latest used connection for key, nil if there is none.
+func (p *pool) get(key poolKey) *upstream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.idle[key]
+	if len(list) == 0 {
+		return nil
+	}
+	u := list[len(list)-1]
+	list[len(list)-1] = nil
+	p.idle[key] = list[:len(list)-1]
+	p.n--
+	u.reused = true
+	return u
+}
+
+// put keeps u for later and reports whether it did.
+func (p *pool) put(u *upstream) bool {
+	u.used = time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.n >= maxIdle || len(p.idle[u.key]) >= maxIdleHost {
+		return false
+	}
+	p.idle[u.key] = append(p.idle[u.key], u)
+	p.n++
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.keep, p.sweep)
+	}
+	return true
+}
+
+// sweep closes what has not been used for long.
+func (p *pool) sweep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	limit := time.Now().Add(-p.keep)
+	for key, list := range p.idle {
+		fresh := 0
+		for fresh < len(list) && list[fresh].used.Before(limit) {
+			_ = list[fresh].conn.Close()
+			freeReader(list[fresh].br)
+			fresh++
+		}
+		p.n -= fresh
+		if fresh == len(list) {
+			delete(p.idle, key)
+		} else {
+			p.idle[key] = append(list[:0:0], list[fresh:]...)
+		}
+	}
+	p.timer = nil
+	if p.n > 0 && !p.closed {
+		p.timer = time.AfterFunc(p.keep, p.sweep)
+	}
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	for _, list := range p.idle {
+		for _, u := range list {
+			_ = u.conn.Close()
+		}
+	}
+	clear(p.idle)
+	p.n = 0
+}
+
+// connect returns a connection for the request: one from the pool that is
+// still quiet and whose address the guard would still pass, or a new one.
+func (r *run) connect(rt *route) (*upstream, error) {
+	key := rt.key()
+	for u := r.pool.get(key); u != nil; u = r.pool.get(key) {
+		if u.quiet() && r.track(u.conn) {
+			if rt.guard == nil || !u.addr.IsValid() || rt.guard(u.addr) == nil {
+				return u, nil
+			}
+		}
+		r.discard(u)
+	}
+	var conn net.Conn
+	var err error
+	if rt.parent != nil {
+		conn, err = r.dialParent(rt.parent)
+	} else {
+		conn, err = r.dial(rt)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !r.track(conn) {
+		return nil, r.ctx.Err()
+	}
+	u := &upstream{conn: conn, key: key, peek: newPeeker(conn)}
+	u.br = newReader(u)
+	if !rt.addr.IsValid() && rt.parent == nil {
+		if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+			u.addr = a.AddrPort().Addr().Unmap()
+		}
+	}
+	return u, nil
+}
+
+// discard closes u.
+func (r *run) discard(u *upstream) {
+	r.drop(u.conn)
+	freeReader(u.br)
+}
+
+// release puts u into the pool, or closes it if there is no use for it.
+func (r *run) release(u *upstream) {
+	if u.br.Buffered() > 0 || !r.pool.put(u) {
+		r.discard(u)
+		return
+	}
+	r.mu.Lock()
+	delete(r.open, u.conn) // the pool closes it from now on
+	r.mu.Unlock()
+}
