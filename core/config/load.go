@@ -1,0 +1,397 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/srt-sh/srt/core/policy"
+)
+
+// DefaultManagedPath is the machine-wide settings file.
+const DefaultManagedPath = "/etc/srt/config.toml"
+
+// Options say what to load. Home and Dir are absolute and free of symbolic
+// links.
+type Options struct {
+	Home, Dir   string
+	Getenv      func(string) string // nil: an empty environment
+	Settings    string              // the file of --settings, when SettingsSet
+	SettingsSet bool
+	// SettingsData, if not nil, is the content of that file, in the npm form.
+	SettingsData []byte
+	Preset       *Preset // nil: none
+	Flags        Flags
+	ManagedPath  string                            // "": DefaultManagedPath
+	Yes          bool                              // "." may be a write root even in the home directory or above
+	GOOS         string                            // "": runtime.GOOS; decides what can be enforced
+	Lstat        func(string) (fs.FileInfo, error) // nil: os.Lstat
+}
+
+// Preset is a named policy for a tool, as core/preset makes it.
+type Preset = policy.Preset
+
+// Flags are the rules of the command line.
+type Flags struct {
+	AllowWrite, DenyWrite, AllowRead, DenyRead []string
+	AllowDomain, DenyDomain                    []string
+}
+
+// LayerPath is a place that settings may come from.
+type LayerPath struct {
+	Layer  policy.Layer
+	Path   string // absolute
+	Exists bool
+	Used   bool // it is the one that Load reads for its layer
+}
+
+func (o Options) getenv(name string) string {
+	if o.Getenv == nil {
+		return ""
+	}
+	return o.Getenv(name)
+}
+
+// xdg returns a base directory of the XDG specification: the variable's value
+// if it is absolute, else the default below the home.
+func (o Options) xdg(name, def string) string {
+	if v := o.getenv(name); path.IsAbs(v) {
+		return path.Clean(v)
+	}
+	return path.Join(o.Home, def)
+}
+
+func (o Options) userTOML() string {
+	return path.Join(o.xdg("XDG_CONFIG_HOME", ".config"), "srt", "config.toml")
+}
+
+func (o Options) userJSON() string { return path.Join(o.Home, ".srt-settings.json") }
+
+func (o Options) managed() string {
+	if o.ManagedPath != "" {
+		return o.ManagedPath
+	}
+	return DefaultManagedPath
+}
+
+// ownPaths are the directories and files of srt itself, which nothing in a
+// sandbox may write.
+func (o Options) ownPaths() []string {
+	own := []string{
+		path.Dir(o.userTOML()), o.userJSON(),
+		path.Join(o.xdg("XDG_STATE_HOME", ".local/state"), "srt"),
+		path.Join(o.xdg("XDG_DATA_HOME", ".local/share"), "srt"),
+		path.Join(o.xdg("XDG_CACHE_HOME", ".cache"), "srt"),
+		path.Dir(o.managed()),
+	}
+	if o.SettingsSet {
+		own = append(own, o.settings())
+	}
+	return own
+}
+
+// settings is the absolute path of the file of --settings.
+func (o Options) settings() string {
+	if filepath.IsAbs(o.Settings) {
+		return filepath.Clean(o.Settings)
+	}
+	return filepath.Join(o.Dir, o.Settings)
+}
+
+// shown spells a path for users, the home as ~.
+func (o Options) shown(p string) string {
+	home := path.Clean(o.Home)
+	if rest, ok := strings.CutPrefix(p, home+"/"); ok && home != "/" && path.IsAbs(home) {
+		return "~/" + rest
+	}
+	return p
+}
+
+// Paths lists the places of settings files, weakest layer first.
+func Paths(o Options) []LayerPath {
+	var out []LayerPath
+	add := func(l policy.Layer, p string) bool {
+		_, err := os.Lstat(p)
+		out = append(out, LayerPath{Layer: l, Path: p, Exists: !errors.Is(err, fs.ErrNotExist)})
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	if o.SettingsSet {
+		add(policy.LayerSettings, o.settings())
+		out[0].Used = true
+	} else {
+		first := add(policy.LayerUser, o.userTOML())
+		second := add(policy.LayerUser, o.userJSON())
+		out[0].Used, out[1].Used = first, second && !first
+	}
+	there := add(policy.LayerManaged, o.managed())
+	out[len(out)-1].Used = there
+	return out
+}
+
+// Load reads every layer and merges them. A settings file that cannot be used
+// is a *RefusedError; a fault elsewhere an *Error.
+func Load(o Options) (*Config, error) {
+	c := &Config{Home: o.Home, Dir: o.Dir, Lstat: o.Lstat, goos: o.GOOS, own: o.ownPaths()}
+	if c.Lstat == nil {
+		c.Lstat = os.Lstat
+	}
+	if c.goos == "" {
+		c.goos = runtime.GOOS
+	}
+	if !path.IsAbs(o.Dir) {
+		return nil, &Error{File: "working directory", Msg: fmt.Sprintf("%q is not an absolute path", o.Dir)}
+	}
+	if !path.IsAbs(o.Home) && !o.SettingsSet {
+		return nil, &Error{File: "$HOME", Msg: fmt.Sprintf("%q is not an absolute path, so the settings cannot be found", o.Home), Hint: "set HOME, or name a file with --settings"}
+	}
+	managed, err := readFile(o.managed(), o.shown(o.managed()))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	b := binder{c: c}
+	if managed != nil {
+		if !managed.toml {
+			return nil, &Error{File: managed.shown, Msg: "the managed settings have to be TOML"}
+		}
+		b.narrow = managed.root.get("managedOnly").truth()
+		b.lasting = len(managed.root.get("filesystem", "denyRead").items())+len(managed.root.get("filesystem", "denyWrite").items())+
+			len(managed.root.get("permissions", "deny").items()) > 0
+	}
+	if o.Preset != nil {
+		if err := b.preset(o.Preset); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.user(o); err != nil {
+		return nil, err
+	}
+	if err := b.flags(o.Flags); err != nil {
+		return nil, err
+	}
+	if managed != nil {
+		b.narrow, b.lasting = false, false
+		if err := b.file(managed, policy.LayerManaged); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.checkRoots(o.Yes); err != nil {
+		return nil, err
+	}
+	return c, c.checkGlobs()
+}
+
+func (b *binder) file(f *file, layer policy.Layer) error {
+	b.layer, b.shown, b.toml = layer, f.shown, f.toml
+	if layer != policy.LayerManaged {
+		if n := f.root.get("managedOnly"); n != nil {
+			return refuseAt(&Error{File: f.shown, Line: n.line, Key: "managed_only", Msg: "only the machine-wide settings can have it", Hint: "remove it"})
+		}
+	}
+	return b.bind(f.root)
+}
+
+func (b *binder) preset(p *Preset) error {
+	f, err := parseFile(p.TOML, "preset "+p.Name, true, true)
+	if err != nil {
+		return fmt.Errorf("bug: preset %q: %w", p.Name, err)
+	}
+	if err := b.file(f, policy.LayerPreset); err != nil {
+		return err
+	}
+	return b.domains(p.Domains, false)
+}
+
+// user binds the user's file and the environment, or the file of --settings in
+// place of both.
+func (b *binder) user(o Options) error {
+	if o.SettingsSet {
+		read := func() (*file, error) { return readFile(o.settings(), o.Settings) }
+		if o.SettingsData != nil {
+			read = func() (*file, error) { return parseFile(o.SettingsData, o.Settings, false, false) }
+		}
+		f, err := read()
+		if errors.Is(err, fs.ErrNotExist) {
+			return refuse(lostSettings, err, "%s does not exist.", o.Settings)
+		}
+		if err != nil {
+			return err
+		}
+		b.c.NPM = !f.toml
+		return b.file(f, policy.LayerSettings)
+	}
+	for _, name := range []string{o.userTOML(), o.userJSON()} {
+		f, err := readFile(name, o.shown(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		b.c.NPM = !f.toml
+		if err := b.file(f, policy.LayerUser); err != nil {
+			return err
+		}
+		break
+	}
+	return b.environ(o)
+}
+
+// word is a rule from outside of any file.
+func (b *binder) word(text, key string) policy.Rule {
+	return policy.Rule{Text: text, Origin: policy.Origin{Layer: b.layer, Key: key}}
+}
+
+func (b *binder) environ(o Options) error {
+	b.layer, b.shown, b.toml = policy.LayerEnv, "", true
+	return b.lists([]wordList{
+		{"SRT_DENY_READ", strings.Split(o.getenv("SRT_DENY_READ"), ":"), policy.DenyRead},
+		{"SRT_ALLOW_READ", strings.Split(o.getenv("SRT_ALLOW_READ"), ":"), policy.AllowRead},
+		{"SRT_ALLOW_WRITE", strings.Split(o.getenv("SRT_ALLOW_WRITE"), ":"), policy.AllowWrite},
+		{"SRT_DENY_WRITE", strings.Split(o.getenv("SRT_DENY_WRITE"), ":"), policy.DenyWrite},
+	}, []domainList{
+		{"SRT_ALLOWED_DOMAINS", strings.Split(o.getenv("SRT_ALLOWED_DOMAINS"), ","), false},
+		{"SRT_DENIED_DOMAINS", strings.Split(o.getenv("SRT_DENIED_DOMAINS"), ","), true},
+	}, true)
+}
+
+func (b *binder) flags(f Flags) error {
+	b.layer, b.shown, b.toml = policy.LayerFlag, "", true
+	return b.lists([]wordList{
+		{"--deny-read", f.DenyRead, policy.DenyRead},
+		{"--allow-read", f.AllowRead, policy.AllowRead},
+		{"--allow-write", f.AllowWrite, policy.AllowWrite},
+		{"--deny-write", f.DenyWrite, policy.DenyWrite},
+	}, []domainList{
+		{"--allow-domain", f.AllowDomain, false},
+		{"--deny-domain", f.DenyDomain, true},
+	}, false)
+}
+
+type wordList struct {
+	key   string
+	words []string
+	kind  policy.PathKind
+}
+
+type domainList struct {
+	key    string
+	words  []string
+	denied bool
+}
+
+// lists binds the lists of the environment or of flags. In the environment an
+// empty word is nothing, as between two colons; as a flag it is a mistake.
+func (b *binder) lists(paths []wordList, domains []domainList, skipEmpty bool) error {
+	for _, l := range paths {
+		for _, w := range l.words {
+			switch {
+			case w == "" && skipEmpty:
+				continue
+			case w == "":
+				return &Error{File: l.key, Msg: "the path is empty"}
+			case strings.ContainsRune(w, 0):
+				return &Error{File: l.key, Msg: "the path has a NUL"}
+			case l.kind == policy.DenyRead || l.kind == policy.DenyWrite:
+				if msg := slashedGlob(w); msg != "" {
+					return &Error{File: l.key, Msg: msg}
+				}
+			}
+			b.path(policy.PathEntry{Kind: l.kind, Rule: b.word(w, l.key)})
+		}
+	}
+	for _, l := range domains {
+		var rules []policy.Rule
+		for _, w := range l.words {
+			if w = strings.TrimSpace(w); w != "" || !skipEmpty {
+				rules = append(rules, b.word(w, l.key))
+			}
+		}
+		if err := b.domains(rules, l.denied); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *binder) domains(rules []policy.Rule, denied bool) error {
+	net := &b.c.Network
+	for _, r := range rules {
+		if msg := domainEntry(denied)(r.Text); msg != "" {
+			return &Error{File: firstOf(r.Origin.Key, r.Origin.File), Msg: fmt.Sprintf("%q: %s", r.Text, msg)}
+		}
+		p, err := policy.ParseDomain(r.Text, denied)
+		if err != nil {
+			return err
+		}
+		switch {
+		case denied:
+			net.DeniedDomains = append(net.DeniedDomains, policy.DomainRule{Pattern: p, Rule: r})
+		case b.widens(r.Text, r.Origin):
+			net.AllowedDomains = append(net.AllowedDomains, policy.DomainRule{Pattern: p, Rule: r})
+		}
+	}
+	return nil
+}
+
+// checkRoots refuses "." as a write root where that is the home directory or
+// more. Settings in the npm form get a note, since npm srt takes it.
+func (c *Config) checkRoots(yes bool) error {
+	home, dir := path.Clean(c.Home), path.Clean(c.Dir)
+	if c.Filesystem.Disabled.Value || dir != "/" && dir != home && !strings.HasPrefix(home, dir+"/") {
+		return nil
+	}
+	for _, e := range c.Filesystem.Paths {
+		if e.Kind != policy.AllowWrite || strings.Trim(strings.TrimSuffix(e.Rule.Text, "**"), "./") != "" || path.IsAbs(e.Rule.Text) {
+			continue
+		}
+		what := "the home directory"
+		switch {
+		case dir == "/":
+			what = "the root directory"
+		case dir != home:
+			what = "a directory above the home"
+		}
+		o := e.Rule.Origin
+		if c.NPM || o.Layer == policy.LayerSettings {
+			c.Notes = append(c.Notes, fmt.Sprintf("%s: %q makes all of %s writable, which is %s", o, e.Rule.Text, dir, what))
+			continue
+		}
+		if !yes {
+			return &Error{
+				File: o.String(), Key: o.Key, Msg: fmt.Sprintf("%q would make all of %s writable, which is %s", e.Rule.Text, dir, what),
+				Hint: "run it in the project's directory, or give --yes",
+			}
+		}
+	}
+	return nil
+}
+
+// checkGlobs refuses write patterns that this system cannot allow, or notes
+// them where npm srt skips them.
+func (c *Config) checkGlobs() error {
+	if !slices.ContainsFunc(c.Filesystem.Paths, func(e policy.PathEntry) bool {
+		return e.Kind == policy.AllowWrite && !e.Literal && policy.HasGlob(strings.TrimSuffix(e.Rule.Text, "/**"))
+	}) {
+		return nil
+	}
+	pol, err := c.Policy()
+	if err != nil {
+		return err
+	}
+	for _, r := range pol.Skipped() {
+		o := r.Rule.Origin
+		msg := fmt.Sprintf("%q: %s can allow writing to a directory or a file, not to a pattern", r.Rule.Text, c.goos)
+		if c.NPM && (o.Layer == policy.LayerSettings || o.Layer == policy.LayerUser) {
+			c.Notes = append(c.Notes, o.String()+": "+msg+"; it is skipped")
+			continue
+		}
+		return &Error{File: o.String(), Key: o.Key, Msg: msg, Hint: "name the directory, and deny what should stay"}
+	}
+	return nil
+}

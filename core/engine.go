@@ -1,0 +1,307 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/srt-sh/srt/core/config"
+	"github.com/srt-sh/srt/core/event"
+	"github.com/srt-sh/srt/core/policy"
+	"github.com/srt-sh/srt/core/preset"
+	"github.com/srt-sh/srt/proxy"
+	"github.com/srt-sh/srt/sandbox"
+)
+
+// engine is one command with all that was decided about it.
+type engine struct {
+	o       Options
+	program string // where the command was found
+	preset  *preset.Preset
+	matched string // the rule of the preset that matches, "" if it was named
+	cfg     *config.Config
+	policy  atomic.Pointer[policy.Policy]
+	spec    *sandbox.Spec
+	plan    *sandbox.Plan
+	token   string
+	dropped []string // variables that the command does not get
+	events  event.Recorder
+}
+
+// open reads the settings for a command.
+func open(o Options) (*engine, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{o: o}
+	e.events.On = o.OnEvent
+	return e, e.load()
+}
+
+// decide does the rest of what can be done without changing anything: it finds
+// the command and plans the sandbox.
+func (e *engine) decide() (err error) {
+	if e.program, err = findCommand(e.o.Args[0], e.o.Dir, e.o.Environ); err != nil {
+		return err
+	}
+	if e.token, err = newToken(); err != nil {
+		return err
+	}
+	if err := e.makeSpec(); err != nil {
+		return err
+	}
+	if e.plan, err = sandbox.NewPlan(e.spec); err != nil {
+		return fmt.Errorf("planning the sandbox: %w", err)
+	}
+	for _, note := range e.plan.Notes {
+		e.o.Logf("%s", note)
+	}
+	return nil
+}
+
+// load reads the settings and makes the policy of them.
+func (e *engine) load() error {
+	options, err := e.configOptions()
+	if err != nil {
+		return err
+	}
+	if e.cfg, err = config.Load(options); err != nil {
+		return err //nolint:wrapcheck // names file, line and key itself
+	}
+	for _, note := range e.cfg.Notes {
+		e.o.Warnf("%s", note)
+	}
+	e.cfg.LocalAddrs = localAddrs
+	decided, err := e.cfg.Policy()
+	if err != nil {
+		return err //nolint:wrapcheck // likewise
+	}
+	e.policy.Store(decided)
+	return nil
+}
+
+// configOptions says which layers apply.
+func (e *engine) configOptions() (config.Options, error) {
+	get := func(name string) string { return getenv(e.o.Environ, name) }
+	options := config.Options{
+		Home: e.o.Home, Dir: e.o.Dir, Getenv: get,
+		Settings: e.o.Settings, SettingsSet: e.o.Settings != "",
+		Flags: e.o.Flags, Yes: e.o.Yes,
+	}
+	switch {
+	case e.o.Preset == "none":
+	case e.o.Preset != "":
+		p, err := preset.Get(e.o.Preset)
+		if err != nil {
+			return options, err //nolint:wrapcheck // says which names there are
+		}
+		e.preset = p
+	case e.o.Settings == "" && e.o.Line == "":
+		e.preset, e.matched = preset.Match(e.o.Args)
+	}
+	if e.preset != nil {
+		var notes []string
+		options.Preset, notes = e.preset.Config(preset.Env{Home: e.o.Home, Dir: e.o.Dir, Getenv: get, ReadFile: os.ReadFile})
+		for _, note := range notes {
+			e.o.Warnf("%s", note)
+		}
+	}
+	return options, nil
+}
+
+// makeSpec translates the policy into what the sandbox understands.
+func (e *engine) makeSpec() error {
+	pol, cfg := e.policy.Load(), e.cfg
+	if err := e.unsupported(); err != nil {
+		return err
+	}
+	openFiles := cfg.Filesystem.Disabled.Value
+	e.spec = &sandbox.Spec{
+		Program: e.program, Args: e.o.Args, Dir: e.o.Dir,
+		OpenFiles:    openFiles,
+		NestedUserns: cfg.AllowNestedUserNamespaces.Value,
+		StateDir:     filepath.Join(stateHome(e.o), "srt", "placeholders"),
+	}
+	if !openFiles {
+		e.spec.Rules = pathRules(pol)
+		e.spec.Protect = protectedNames(pol)
+		e.spec.RepoPaths = hooksPaths(e.o.Home)
+		if err := e.prepareTemp(); err != nil {
+			return err
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding srt's own file: %w", err)
+	}
+	kept, dropped := cfg.Env(e.o.Environ)
+	e.dropped = dropped
+	env := newEnvironment(kept)
+	e.maskVariables(env)
+	env.mark(e.spec.TempDir != "")
+	env.proxies(e.token, self)
+	var safe []string
+	for _, dir := range cfg.GitSafeDirectories {
+		safe = append(safe, dir.Text)
+	}
+	env.safeDirectories(safe)
+	e.spec.Env = env.list()
+	return nil
+}
+
+// maskVariables takes variables out that should be shown in a masked form only:
+// until masking is there, not showing them at all is what keeps them secret.
+func (e *engine) maskVariables(env *environment) {
+	for _, c := range e.cfg.Credentials.EnvVars {
+		if _, set := env.values[c.Name]; c.Mask && set {
+			env.remove(func(name string) bool { return name == c.Name })
+			e.dropped = append(e.dropped, c.Name)
+			e.o.Warnf("credentials.envVars %q: masking is not supported yet, so the command does not get the variable at all", c.Name)
+		}
+	}
+}
+
+// unsupported refuses settings that would be silently without effect, and hides
+// what cannot be masked yet.
+func (e *engine) unsupported() error {
+	n := e.cfg.Network
+	switch {
+	case n.HTTPProxyPort.Set || n.SOCKSProxyPort.Set:
+		return errors.New("network.httpProxyPort and socksProxyPort are not supported yet: srt's own proxy cannot be replaced")
+	case n.MITMProxy != nil:
+		return errors.New("network.mitmProxy is not supported yet")
+	case n.RefuseOpaqueTunnels.Value:
+		return errors.New("network.refuseOpaqueTunnels needs TLS termination, which is not supported yet")
+	case len(n.StripResponseHeaders) > 0:
+		return errors.New("network.stripResponseHeaders is not supported yet")
+	}
+	if n.TLSTerminate != nil {
+		e.o.Warnf("network.tlsTerminate is not supported yet: TLS connections are judged by host and port only")
+	}
+	return nil
+}
+
+// prepareTemp finds the place of the private TMPDIR. An empty folder has to stand
+// there; it is left behind, since sandboxes of other users may rest on it.
+func (e *engine) prepareTemp() error {
+	var last error
+	for _, dir := range []string{tempDir, tempDir + "-" + strconv.Itoa(os.Getuid())} {
+		err := os.Mkdir(dir, 0o755) //nolint:gosec // what is mounted on it is private
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			last = err
+			continue
+		}
+		info, err := os.Lstat(dir)
+		if err == nil && info.IsDir() {
+			e.spec.TempDir = dir
+			return nil
+		}
+		last = fmt.Errorf("%q is not a folder", dir)
+	}
+	return fmt.Errorf("making the place of the private TMPDIR: %w", last)
+}
+
+// stateHome is where programs keep what must outlast a restart.
+func stateHome(o Options) string {
+	if dir := getenv(o.Environ, "XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(o.Home, ".local", "state")
+}
+
+// newToken makes the password of this run's proxy.
+func newToken() (string, error) {
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		return "", fmt.Errorf("making the proxy's password: %w", err)
+	}
+	return hex.EncodeToString(raw), nil
+}
+
+// localAddrs are the addresses of this host's interfaces.
+func localAddrs() []netip.Addr {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var addrs []netip.Addr
+	for _, a := range list {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			addrs = append(addrs, prefix.Addr())
+		}
+	}
+	return addrs
+}
+
+// newProxy makes the proxy that asks the policy in force at each request.
+func (e *engine) newProxy() (*proxy.Server, error) {
+	parent, err := e.parentProxy()
+	if err != nil {
+		return nil, err
+	}
+	return &proxy.Server{
+		Token:  e.token,
+		Parent: parent,
+		Logf:   e.o.Logf,
+		Decide: func(_ context.Context, r proxy.Request) proxy.Verdict {
+			pol := e.policy.Load()
+			d := pol.Host(r.Host, r.Port)
+			return proxy.Verdict{
+				Allow: d.Allow, Host: d.Host, Reason: d.Reason, Listed: d.Rule != nil,
+				Guard: func(addr netip.Addr) error {
+					if d := pol.Addr(r.Host, r.Port, addr); !d.Allow {
+						return errors.New(d.Reason)
+					}
+					return nil
+				},
+			}
+		},
+		OnDeny: e.denied,
+	}, nil
+}
+
+// parentProxy is the proxy that srt itself has to go through.
+func (e *engine) parentProxy() (*proxy.Parent, error) {
+	var parent *proxy.Parent
+	var err error
+	if set := e.cfg.Network.ParentProxy; set != nil {
+		parent, err = proxy.NewParent(set.HTTP, set.HTTPS, set.NoProxy)
+	} else {
+		parent, err = proxy.ParentFromEnv(func(name string) string { return getenv(e.o.Environ, name) })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the parent proxy: %w", err)
+	}
+	return parent, nil
+}
+
+// denied records a connection that the proxy refused, with what would allow it
+// as the policy says.
+func (e *engine) denied(d proxy.Denial) {
+	r := d.Request
+	decision := e.policy.Load().Host(r.Host, r.Port)
+	if d.Guarded {
+		decision = e.policy.Load().Addr(r.Host, r.Port, d.Addr)
+	}
+	ev := event.Event{
+		Time: d.Time, Kind: event.Connect, Reason: d.Reason,
+		Target: net.JoinHostPort(r.Host, strconv.Itoa(int(r.Port))),
+	}
+	if decision.Rule != nil {
+		ev.Rule = strconv.Quote(decision.Rule.Text) + " of " + decision.Rule.Origin.String()
+	}
+	if !decision.Allow {
+		ev.Hint = decision.Hint
+	}
+	e.events.Add(ev)
+}

@@ -1,0 +1,95 @@
+// Package event holds what a run reports: what was blocked and by which rule,
+// gathered while the command runs and summed up when it has ended.
+//
+// It guarantees that a flood of events takes bounded memory and loses no count.
+// It keeps nothing on disk.
+package event
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Kind says what was blocked.
+type Kind string
+
+// The kinds of events.
+const (
+	Connect Kind = "connect" // a connection to a host
+	Changed Kind = "changed" // a protected path is not what it was at the start
+)
+
+// Event is one thing that was blocked, as often as it happened.
+type Event struct {
+	Time   time.Time // when it happened first
+	Kind   Kind
+	Target string // "example.com:443" or a path
+	Reason string // why, in the words of the policy
+	Rule   string // the rule that spoke and where it stands; "" when no rule did
+	Hint   string // what would allow it; "" when nothing sensible does
+	Count  int
+}
+
+// Report is how a run ended.
+type Report struct {
+	// Code is the exit status of the command, 128+n if signal n ended it.
+	Code    int
+	Events  []Event // most frequent first
+	Dropped int     // events beyond those that were kept
+}
+
+// maxDistinct bounds how many different events are kept.
+const maxDistinct = 1000
+
+// Recorder gathers events. The zero value is ready; it may be used by several
+// goroutines.
+type Recorder struct {
+	// On is told of each event as it happens, nil means nobody. It is called by
+	// one goroutine at a time.
+	On func(Event)
+
+	mu      sync.Mutex
+	events  map[[3]string]*Event
+	dropped int
+}
+
+// Add records an event. Equal ones are counted together.
+func (r *Recorder) Add(e Event) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	e.Count = 1
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.On != nil {
+		r.On(e)
+	}
+	key := [3]string{string(e.Kind), e.Target, e.Reason}
+	switch known := r.events[key]; {
+	case known != nil:
+		known.Count++
+	case len(r.events) >= maxDistinct:
+		r.dropped++
+	default:
+		if r.events == nil {
+			r.events = map[[3]string]*Event{}
+		}
+		r.events[key] = &e
+	}
+}
+
+// Report sums up what was recorded so far.
+func (r *Recorder) Report(code int) Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report := Report{Code: code, Dropped: r.dropped}
+	for _, e := range r.events {
+		report.Events = append(report.Events, *e)
+	}
+	slices.SortFunc(report.Events, func(a, b Event) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), a.Time.Compare(b.Time), cmp.Compare(a.Target, b.Target))
+	})
+	return report
+}

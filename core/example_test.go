@@ -1,0 +1,61 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/srt-sh/srt/core"
+	"github.com/srt-sh/srt/core/config"
+	"github.com/srt-sh/srt/sandbox"
+)
+
+// A program sandboxes a command: it may write its folder, and nothing else.
+func ExampleRun() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+
+	report, err := core.Run(context.Background(), core.Options{
+		Args:  []string{"sh", "-c", `echo fine >here; echo evil >"$HOME/.bashrc"; exit 3`},
+		Dir:   dir,
+		Home:  dir + "-home", // settings are read from here
+		Flags: config.Flags{AllowWrite: []string{"."}},
+	})
+	if errors.Is(err, sandbox.ErrNoBwrap) || errors.Is(err, sandbox.ErrNoUserns) {
+		fmt.Println(err) // srt doctor says what is missing
+		return
+	}
+	if err != nil {
+		fmt.Println(err) // the command did not run
+		return
+	}
+	text, _ := os.ReadFile(filepath.Join(dir, "here"))
+	fmt.Printf("status %d, %d blocked connections, wrote %q\n", report.Code, len(report.Events), text)
+	// Output: status 3, 0 blocked connections, wrote "fine\n"
+}
+
+// What would run, under which rules, without running it.
+func ExampleExplain() {
+	x, err := core.Explain(core.Options{
+		Args: []string{"sh", "-c", "true"},
+		Dir:  "/", Home: "/nonexistent",
+		Flags: config.Flags{AllowDomain: []string{"*.example.com"}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d := x.Policy.Host("api.example.com", 443)
+	fmt.Println(filepath.Base(x.Program), d.Allow, d.Rule.Text, d.Rule.Origin)
+	d = x.Policy.Host("evil.example.org", 443)
+	fmt.Println(d.Allow, d.Reason)
+	// Output:
+	// sh true *.example.com --allow-domain
+	// false host is not on the allow list
+}

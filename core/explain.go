@@ -1,0 +1,113 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/srt-sh/srt/core/config"
+	"github.com/srt-sh/srt/core/policy"
+	"github.com/srt-sh/srt/sandbox"
+)
+
+// Explanation is what [Run] would do.
+type Explanation struct {
+	Args    []string
+	Program string // the file that Args[0] stands for
+	Dir     string
+	Preset  string // the preset in force, "" if there is none
+	Matched string // the rule that chose it, "" if it was named
+	Config  *config.Config
+	Policy  *policy.Policy
+	Plan    *sandbox.Plan
+	Bwrap   string   // bubblewrap, "" if there is none
+	Dropped []string // variables that the command does not get
+	Set     []string // variables that it gets or that change, without their values
+}
+
+// Explain decides all that Run decides, and starts nothing.
+func Explain(o Options) (*Explanation, error) {
+	e, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.decide(); err != nil {
+		return nil, err
+	}
+	x := &Explanation{
+		Args: e.o.Args, Program: e.program, Dir: e.o.Dir, Matched: e.matched,
+		Config: e.cfg, Policy: e.policy.Load(), Plan: e.plan, Dropped: e.dropped,
+	}
+	if e.preset != nil {
+		x.Preset = e.preset.Name
+	}
+	// What is missing here does not keep the rest from being explained.
+	x.Bwrap, _ = findBwrap(e.cfg) //nolint:errcheck // "" says it
+	before := newEnvironment(e.o.Environ)
+	for _, entry := range e.spec.Env {
+		name, value, _ := strings.Cut(entry, "=")
+		if old, known := before.values[name]; !known || old != value {
+			x.Set = append(x.Set, name)
+		}
+	}
+	return x, nil
+}
+
+// Wrapped is a command line that runs another one in a sandbox.
+type Wrapped struct {
+	Args []string // of the program to start instead
+	Env  []string // its environment
+	Dir  string
+}
+
+// Cmd makes a process of it that has not started, with no streams yet.
+func (w *Wrapped) Cmd(ctx context.Context) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, w.Args[0], w.Args[1:]...)
+	cmd.Env, cmd.Dir = w.Env, w.Dir
+	return cmd
+}
+
+// Wrap gives the command line of the srt program at path that runs the command
+// of o in a sandbox, for those who start processes by other means than [Run]. It
+// checks that the settings can be used and the command can be found. Args, Line,
+// Dir, Environ, Settings, Preset and Flags count.
+func Wrap(path string, o Options) (*Wrapped, error) {
+	e, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.decide(); err != nil {
+		return nil, err
+	}
+	args := []string{path}
+	if o.Settings != "" {
+		args = append(args, "--settings", o.Settings)
+	}
+	args = append(args, "run")
+	if o.Preset != "" {
+		args = append(args, "--preset", o.Preset)
+	}
+	if o.Line != "" && o.Preset == "" {
+		args = append(args, "--preset", "none") // none applies to a line by itself
+	}
+	for _, list := range []struct {
+		flag   string
+		values []string
+	}{
+		{"--allow-write", o.Flags.AllowWrite},
+		{"--deny-write", o.Flags.DenyWrite},
+		{"--allow-read", o.Flags.AllowRead},
+		{"--deny-read", o.Flags.DenyRead},
+		{"--allow-domain", o.Flags.AllowDomain},
+		{"--deny-domain", o.Flags.DenyDomain},
+	} {
+		for _, value := range list.values {
+			args = append(args, fmt.Sprintf("%s=%s", list.flag, value))
+		}
+	}
+	return &Wrapped{
+		Args: append(append(args, "--"), e.o.Args...),
+		Env:  e.o.Environ, Dir: e.o.Dir,
+	}, nil
+}

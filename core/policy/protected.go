@@ -1,0 +1,214 @@
+package policy
+
+import (
+	"path"
+	"strings"
+)
+
+// Protected is a name that stays read-only inside a write root, because what
+// is written there would run later, outside of the sandbox.
+type Protected struct {
+	Name     string   // relative to a write root, such as ".git/hooks"; a * stands for one component; empty when Path is set
+	Path     string   // absolute: protected wherever a write root covers it; empty when Name is set
+	Dir      bool     // a directory with all beneath it
+	FileOnly bool     // protected only where it is a file and not a directory
+	AnyDepth bool     // the name counts in each directory of the write root, not only at its top
+	Within   string   // what has to be there for the name to mean anything, such as ".git": where it is not, nothing is protected and nothing made up
+	Empty    bool     // a stand-in for it has to be an empty regular file, since its readers fail on anything else
+	Except   []string // absolute paths that an allow_write entry opened
+	Reason   string   // what would happen, in words for the user
+}
+
+const (
+	whyShell    = "shells run it at their next start"
+	whyGitHook  = "git runs hooks outside of the sandbox"
+	whyGitConf  = "git configuration can name commands that git runs"
+	whyEditor   = "editors run what it says when the folder is opened"
+	whyAgent    = "coding agents follow it at their next start"
+	whyLogin    = "it runs or changes programs at the next login"
+	whyOnPath   = "programs put there run in place of others"
+	whySrt      = "it decides what srt allows"
+	whyTool     = "it names commands that tools run later"
+	whyRipgrep  = "ripgrep runs the preprocessor that it names"
+	whyGitPoint = "it tells git which repository, hooks and configuration to use"
+)
+
+// GitConfigName is the name that allow_git_config opens.
+const GitConfigName = ".git/config"
+
+// projectNames are protected in each write root, at every depth.
+func projectNames() []Protected {
+	var out []Protected
+	add := func(reason string, dir bool, names ...string) {
+		for _, n := range names {
+			out = append(out, Protected{Name: n, Dir: dir, AnyDepth: true, Reason: reason})
+		}
+	}
+	git := func(reason string, dir, empty bool, names ...string) {
+		for _, n := range names {
+			out = append(out, Protected{Name: n, Dir: dir, Empty: empty, AnyDepth: true, Within: ".git", Reason: reason})
+		}
+	}
+	add(whyShell, false, ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile",
+		".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout")
+	add(whyShell, true, ".config/fish")
+	add("direnv runs it on entering the directory", false, ".envrc")
+	add(whyGitConf, false, ".gitconfig")
+	add("git clones submodules from the URLs that it names", false, ".gitmodules")
+	add(whyRipgrep, false, ".ripgreprc")
+	add("it names servers that coding agents start", false, ".mcp.json")
+	add(whyEditor, true, ".vscode", ".idea")
+	add(whyAgent, true, ".claude/commands", ".claude/agents")
+	add(whySrt, false, ".srt.toml", ".srt.local.toml", ".sandbox/settings.json")
+
+	git(whyGitHook, true, false, ".git/hooks")
+	git(whyGitConf, false, true, GitConfigName, ".git/config.worktree", ".git/info/attributes")
+	// A submodule's name may have a slash in it, and submodules nest.
+	for _, m := range []string{".git/modules/*", ".git/modules/*/*", ".git/modules/*/modules/*"} {
+		git(whyGitHook, true, false, m+"/hooks")
+		git(whyGitConf, false, true, m+"/config")
+	}
+	git(whyGitPoint, false, true, ".git/worktrees/*/gitdir", ".git/worktrees/*/commondir")
+	git(whyGitConf, false, true, ".git/worktrees/*/config.worktree")
+	out = append(out, Protected{Name: ".git", FileOnly: true, AnyDepth: true, Within: ".git", Reason: whyGitPoint})
+	return out
+}
+
+// homeNames are protected below the home directory only.
+func homeNames() []Protected {
+	var out []Protected
+	add := func(reason string, dir bool, names ...string) {
+		for _, n := range names {
+			out = append(out, Protected{Path: n, Dir: dir, Reason: reason})
+		}
+	}
+	add("its keys and configuration open other machines to whoever writes them", true, ".ssh")
+	add(whyGitConf, true, ".config/git")
+	add("user services run outside of the sandbox", true, ".config/systemd", ".local/share/systemd", ".config/environment.d", "Library/LaunchAgents")
+	add(whyLogin, true, ".config/autostart", ".config/plasma-workspace")
+	add(whyLogin, false, ".pam_environment", ".xprofile", ".xsession", ".xsessionrc", ".xinitrc", ".Xresources")
+	add(whyOnPath, true, ".local/bin", "bin", ".cargo/bin", "go/bin", ".bun/bin", ".deno/bin")
+	add("desktops start what it names", true, ".local/share/applications", ".local/share/dbus-1")
+	add(whyShell, true, ".config/zsh", ".oh-my-zsh")
+	add(whyShell, false, ".zcompdump", ".inputrc", ".cargo/env")
+	add("editors and terminals run what it says", true, ".vim", ".config/nvim", ".emacs.d", ".config/emacs", ".config/kitty", ".config/alacritty")
+	add("editors and terminals run what it says", false, ".vimrc", ".emacs", ".tmux.conf", ".screenrc")
+	add(whyTool, false, ".npmrc", ".yarnrc", ".yarnrc.yml", ".bunfig.toml", ".gemrc", ".cargo/config.toml", ".cargo/config",
+		".m2/settings.xml", ".docker/config.json", ".kube/config", ".aws/config", ".config/go/env")
+	add(whyTool, true, ".config/pip", ".pip", ".config/uv", ".config/pnpm", ".gradle/init.d", ".gnupg")
+	add("crontab runs it", true, ".config/cron")
+	return out
+}
+
+// protectedNames makes the table for a home directory and srt's own paths.
+func protectedNames(roots Roots, own []string) []Protected {
+	out := projectNames()
+	if path.IsAbs(roots.Home) && path.Clean(roots.Home) != "/" {
+		for _, p := range homeNames() {
+			p.Path = path.Join(roots.Home, p.Path)
+			out = append(out, p)
+		}
+	}
+	for _, o := range own {
+		if path.IsAbs(o) {
+			out = append(out, Protected{Path: path.Clean(o), Dir: true, Reason: whySrt})
+		}
+	}
+	return out
+}
+
+// opened reports whether an allow_write entry for the path root opens p: it
+// names what is protected, or something inside. A root that is merely "." does
+// not name the directory that it happens to be.
+func (p *Protected) openedBy(root PathRule, closed bool) (string, bool) {
+	if root.Glob || !root.Rule.Origin.Layer.Trusted() {
+		return "", false
+	}
+	if p.Path != "" {
+		if p.Reason == whySrt || !within(root.Path, p.Path) {
+			return "", false
+		}
+		if root.Path == p.Path && strings.Trim(root.Rule.Text, "./") == "" {
+			return "", false
+		}
+		return root.Path, true
+	}
+	if closed {
+		return "", false
+	}
+	if _, nested := p.find(root.Path); nested && !p.FileOnly {
+		return root.Path, true
+	}
+	return "", false
+}
+
+// find looks for the protected name at any depth of a path and returns the
+// path up to its end.
+func (p *Protected) find(in string) (string, bool) {
+	in = strings.TrimPrefix(in, "/")
+	for start := 0; start < len(in); {
+		if n := matchNames(p.Name, in[start:]); n > 0 && (p.Dir || start+n == len(in)) {
+			return "/" + in[:start+n], true
+		}
+		next := strings.IndexByte(in[start:], '/')
+		if next < 0 {
+			break
+		}
+		start += next + 1
+	}
+	return "", false
+}
+
+// matchNames compares the components of name with the first ones of in,
+// without case, a * standing for any, and returns the length of what they
+// match, 0 for none.
+func matchNames(name, in string) int {
+	n := 0
+	for {
+		want, moreWanted := cutName(&name)
+		if n > len(in) {
+			return 0
+		}
+		have := in[n:]
+		if i := strings.IndexByte(have, '/'); i >= 0 {
+			have = have[:i]
+		}
+		if have == "" || want != "*" && !strings.EqualFold(want, have) {
+			return 0
+		}
+		n += len(have)
+		if !moreWanted {
+			return n
+		}
+		n++
+	}
+}
+
+func cutName(name *string) (first string, more bool) {
+	first, *name, more = strings.Cut(*name, "/")
+	return first, more
+}
+
+// covers reports whether writing to path, which lies below the write root,
+// would touch what is protected; nested tells that it is not at the root's
+// top.
+func (p *Protected) covers(root *PathRule, target string) (hit, nested bool) {
+	for _, e := range p.Except {
+		if within(target, e) {
+			return false, false
+		}
+	}
+	if p.Path != "" {
+		return within(strings.ToLower(target), strings.ToLower(p.Path)), false
+	}
+	rel := strings.TrimPrefix(strings.TrimPrefix(target, root.Path), "/")
+	if rel == "" || p.FileOnly {
+		return false, false
+	}
+	end, ok := p.find(rel)
+	if !ok {
+		return false, false
+	}
+	nested = strings.Count(end, "/") != strings.Count(p.Name, "/")+1
+	return !nested || p.AnyDepth && !root.Cache, nested
+}

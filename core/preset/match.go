@@ -1,0 +1,75 @@
+package preset
+
+import (
+	"path"
+	"strings"
+
+	"github.com/mattn/go-shellwords"
+
+	"github.com/srt-sh/srt/core/policy"
+)
+
+// Match returns the preset that governs a command and the pattern that says
+// so, or nil when none does.
+func Match(argv []string) (*Preset, string) {
+	all := index()
+	for i := range all {
+		for _, pattern := range all[i].Match {
+			if MatchCommand(pattern, argv) {
+				return &all[i], pattern
+			}
+		}
+	}
+	return nil, ""
+}
+
+// MatchCommand reports whether a command pattern covers argv. A pattern is a
+// list of words in shell quoting. A * inside of a word stands for any
+// characters, a * as a word for one argument, and as the last word for all the
+// rest, none included. The program is compared by its base name unless the
+// pattern has a slash in it. A pattern that does not parse covers nothing.
+func MatchCommand(pattern string, argv []string) bool {
+	words, err := shellwords.Parse(pattern)
+	if err != nil || len(words) == 0 || len(argv) == 0 {
+		return false
+	}
+	for i, w := range words {
+		if w == "*" && i > 0 && i == len(words)-1 {
+			return true
+		}
+		if i >= len(argv) {
+			return false
+		}
+		arg := argv[i]
+		if i == 0 && !strings.Contains(w, "/") {
+			arg = path.Base(arg)
+		}
+		if !matchWord(w, arg) {
+			return false
+		}
+	}
+	return len(argv) == len(words)
+}
+
+// matchWord compares a word, in which only * is special, with an argument.
+func matchWord(word, arg string) bool {
+	if !strings.Contains(word, "*") {
+		return word == arg
+	}
+	// Every other glob character is a set of one, or what it is; a * may stand
+	// for a slash here.
+	var b strings.Builder
+	for _, r := range word {
+		switch r {
+		case '*':
+			b.WriteString("**")
+		case '?', '[':
+			b.WriteString("[" + string(r) + "]")
+		case '/':
+			b.WriteString("[/]") // keeps "**/" from being read as directories
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return policy.MatchGlob(b.String(), arg)
+}

@@ -1,0 +1,191 @@
+package core
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/srt-sh/srt/core/config"
+	"github.com/srt-sh/srt/core/event"
+	"github.com/srt-sh/srt/sandbox"
+)
+
+// Run runs a command in a sandbox to its end and reports how it went. An error
+// means that the command did not run, or that its end is not known; settings
+// that cannot be used are a [config.RefusedError] or a [config.Error], a command
+// that cannot be run a [CommandError].
+//
+// When ctx ends, so does everything in the sandbox, at once.
+func Run(ctx context.Context, o Options) (event.Report, error) {
+	e, err := open(o)
+	if err != nil {
+		return event.Report{}, err
+	}
+	bwrap, err := findBwrap(e.cfg)
+	if err != nil {
+		return event.Report{}, err
+	}
+	// The kernel makes the namespaces while the rest is decided.
+	box, err := sandbox.New(sandbox.Start{
+		Bwrap: bwrap, Listen: []uint16{httpPort, socksPort}, Keep: e.o.Keep,
+		Filter: sandbox.FilterOptions{
+			UnixSockets:  e.cfg.Network.AllowAllUnixSockets.Value,
+			NestedUserns: e.cfg.AllowNestedUserNamespaces.Value,
+		},
+		Stdin: e.o.Stdin, Stdout: e.o.Stdout, Stderr: e.o.Stderr,
+	})
+	if err != nil {
+		return event.Report{}, err
+	}
+	defer box.Close()
+	if err := e.decide(); err != nil {
+		return event.Report{}, err
+	}
+	return e.run(ctx, box)
+}
+
+// run starts the proxy and the command and waits for its end.
+func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel()
+
+	server, err := e.newProxy()
+	if err != nil {
+		return event.Report{}, err
+	}
+	if err := e.readControl(ctx); err != nil {
+		return event.Report{}, err
+	}
+	if err := box.Prepare(e.plan); err != nil {
+		return event.Report{}, err
+	}
+	listeners, err := box.Listeners()
+	if err != nil {
+		return event.Report{}, err
+	}
+	helpers.Go(func() {
+		if err := server.Serve(ctx, listeners...); err != nil {
+			// Without it the command has no network, which is safe but puzzling.
+			e.o.Warnf("the proxy ended: %v", err)
+		}
+	})
+	if err := box.Exec(); err != nil {
+		if number, ok := errors.AsType[sandbox.ExecError](err); ok {
+			return event.Report{}, commandError(e.o.Args[0], number.Unwrap())
+		}
+		return event.Report{}, err
+	}
+	helpers.Go(func() { e.supervise(ctx, box) })
+	status := box.Wait()
+	cancel() // the proxy ends while the rest is tidied up
+	for _, path := range box.Changed() {
+		e.events.Add(event.Event{
+			Kind: event.Changed, Target: path,
+			Reason: "a protected path was changed while the command ran",
+		})
+	}
+	box.Close()
+	return e.events.Report(status.Code), nil
+}
+
+// supervise passes signals on and applies new settings until ctx ends.
+func (e *engine) supervise(ctx context.Context, box *sandbox.Sandbox) {
+	for {
+		select {
+		case <-ctx.Done():
+			box.Kill()
+			return
+		case sig := <-e.o.Signals:
+			if err := box.Signal(sig); err != nil {
+				e.o.Logf("passing %v on: %v", sig, err)
+			}
+		case <-e.o.Reload:
+			e.reload(nil, "settings")
+		}
+	}
+}
+
+// reload reads the settings again; data, if any, stands for the user's file. Only
+// what the network lists say applies to a running command.
+func (e *engine) reload(data []byte, what string) {
+	next := &engine{o: e.o}
+	next.o.Warnf = e.o.Logf
+	options, err := next.configOptions()
+	if err == nil && data != nil {
+		options.Settings, options.SettingsSet, options.SettingsData = what, true, data
+	}
+	if err == nil {
+		next.cfg, err = config.Load(options)
+	}
+	if err == nil {
+		next.cfg.LocalAddrs = localAddrs
+		if decided, policyErr := next.cfg.Policy(); policyErr == nil {
+			e.policy.Store(decided)
+			e.o.Logf("%s applied to the network", what)
+			return
+		} else {
+			err = policyErr
+		}
+	}
+	if data != nil {
+		e.o.Warnf("Invalid config on %s: ignored, previous config still in force", what)
+		e.o.Logf("%v", err)
+		return
+	}
+	e.o.Warnf("the settings cannot be read again, so the previous ones stay in force: %v", err)
+}
+
+// readControl reads settings, a line each, until the other end closes. A control
+// channel that cannot be read at all stops the start; one that breaks later does
+// not end the command.
+func (e *engine) readControl(ctx context.Context) error {
+	f := e.o.Control
+	if f == nil {
+		return nil
+	}
+	name := f.Name() // Fd() would make it blocking
+	go func() {
+		lines := bufio.NewReaderSize(f, 64<<10)
+		for {
+			line, err := readLine(lines, maxControlLine)
+			if len(line) > 0 && ctx.Err() == nil {
+				e.reload(line, name)
+			}
+			switch {
+			case err == nil:
+			case errors.Is(err, io.EOF), errors.Is(err, os.ErrClosed):
+				return
+			default:
+				e.o.Warnf("reading %s: %v", name, err)
+				return
+			}
+		}
+	}()
+	return nil
+}
+
+// maxControlLine bounds one line of settings, in bytes.
+const maxControlLine = 8 << 20
+
+// readLine reads one line without its end; blank lines are empty.
+func readLine(r *bufio.Reader, most int) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > most {
+			return nil, errors.New("a line is too long")
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r' || line[len(line)-1] == ' ' || line[len(line)-1] == '\t') {
+				line = line[:len(line)-1]
+			}
+			return line, err //nolint:wrapcheck // the caller looks at it
+		}
+	}
+}
