@@ -1,0 +1,104 @@
+# Completion of srt for fish: srt completion fish | source
+
+# The words after srt that are no options, and no values of options; a command's
+# own words end the search.
+function __srt_words
+    set -l skip 0
+    set -l tokens (commandline -opc)
+    set -e tokens[1]
+    for token in $tokens
+        if test $skip = 1
+            set skip 0
+            continue
+        end
+        switch $token
+            case --
+                echo --
+                return
+            case -s -c --line --settings --preset --control-fd '--allow-*' '--deny-*'
+                string match -q -- '*=*' $token; or set skip 1
+            case '-*'
+            case '*'
+                echo $token
+        end
+    end
+end
+
+# True at the first word.
+function __srt_first
+    set -l words (__srt_words)
+    test (count $words) = 0
+end
+
+# True behind the words given.
+function __srt_after
+    set -l words (__srt_words)
+    test "$words" = "$argv"
+end
+
+# True where the options of run may stand.
+function __srt_rules
+    __srt_after run; or __srt_after explain
+end
+
+# True where srt's own options may stand.
+function __srt_options
+    __srt_first; or __srt_rules
+end
+
+# True within the words of a command.
+function __srt_command
+    set -l words (__srt_words)
+    test (count $words) -gt 0; or return 1
+    contains -- $words[1] doctor config preset version completion; and return 1
+    return 0
+end
+
+# Completes the command as if srt were not there.
+function __srt_complete_command
+    set -l words (__srt_words)
+    set -l current (commandline -ct)
+    contains -- $words[1] run explain --; and set -e words[1]
+    test "$words[1]" = --; and set -e words[1]
+    test (count $words) -gt 0; or not string match -q -- '-*' $current; or return
+    complete --do-complete=(string join ' ' -- (string escape -- $words) $current)
+end
+
+function __srt_presets
+    srt preset list 2>/dev/null | string match -r '^[^ ]+'
+end
+
+complete -c srt -f
+complete -c srt -n __srt_options -s s -l settings -r -F -d 'Read settings from a file, in place of yours'
+complete -c srt -n __srt_options -l preset -x -a '(__srt_presets) none' -d 'Use a preset, or none'
+complete -c srt -n __srt_options -s c -l line -x -d 'Run a shell line'
+complete -c srt -n __srt_options -s d -l debug -d 'Say what is done'
+complete -c srt -n __srt_options -l control-fd -x -d 'Read new settings from a descriptor'
+complete -c srt -n __srt_first -s h -l help -d 'Show help'
+complete -c srt -n __srt_first -s V -l version -d 'Show the version'
+
+complete -c srt -n __srt_first -a run -d 'Run a command, with rules of its own'
+complete -c srt -n __srt_first -a explain -d 'Show what would run, and why'
+complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
+complete -c srt -n __srt_first -a config -d 'Show and check settings'
+complete -c srt -n __srt_first -a preset -d 'Show the named policies for tools'
+complete -c srt -n __srt_first -a version -d 'Show the version'
+complete -c srt -n __srt_first -a completion -d 'Print a completion script'
+complete -c srt -n __srt_first -a '(__fish_complete_command)'
+complete -c srt -n __srt_command -a '(__srt_complete_command)'
+
+complete -c srt -n __srt_rules -l allow-write -r -F -d 'Allow writing a path'
+complete -c srt -n __srt_rules -l deny-write -r -F -d 'Deny writing a path'
+complete -c srt -n __srt_rules -l allow-read -r -F -d 'Allow reading a path'
+complete -c srt -n __srt_rules -l deny-read -r -F -d 'Hide a path'
+complete -c srt -n __srt_rules -l allow-domain -x -d 'Allow connections to a host'
+complete -c srt -n __srt_rules -l deny-domain -x -d 'Deny connections to a host'
+complete -c srt -n __srt_rules -l yes -d 'Let . be writable even if it is the home folder'
+complete -c srt -n '__srt_after explain' -l json -d 'Print JSON'
+complete -c srt -n '__srt_after doctor' -l json -d 'Print JSON'
+complete -c srt -n '__srt_after config' -a 'show check path schema'
+complete -c srt -n '__srt_after config show' -l origin -d 'Add where each entry was written'
+complete -c srt -n '__srt_after config check' -F
+complete -c srt -n '__srt_after preset' -a 'list show'
+complete -c srt -n '__srt_after preset show' -a '(__srt_presets)'
+complete -c srt -n '__srt_after completion' -a 'bash zsh fish'

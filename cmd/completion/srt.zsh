@@ -1,0 +1,85 @@
+#compdef srt
+# Completion of srt for zsh: eval "$(srt completion zsh)" after compinit, or this
+# text as a file _srt in a folder of $fpath.
+
+_srt() {
+  local -a globals rules
+  globals=(
+    '(-s --settings)'{-s,--settings=}'[read settings from a file, in place of yours]:file:_files'
+    '--preset=[use a preset, or none]:preset:_srt_presets'
+    '(-c --line)'{-c,--line=}'[run a shell line]:line: '
+    '(-d --debug)'{-d,--debug}'[say what is done]'
+    '--control-fd=[read new settings from a descriptor]:descriptor: '
+    '(-h --help)'{-h,--help}'[show help]'
+    '(-V --version)'{-V,--version}'[show the version]'
+  )
+  rules=(
+    '*--allow-write=[allow writing a path]:path:_files'
+    '*--deny-write=[deny writing a path]:path:_files'
+    '*--allow-read=[allow reading a path]:path:_files'
+    '*--deny-read=[hide a path]:path:_files'
+    '*--allow-domain=[allow connections to a host]:host:_hosts'
+    '*--deny-domain=[deny connections to a host]:host:_hosts'
+    '--yes[let . be writable even if it is the home folder]'
+  )
+
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -C -S -A '-*' $globals '1: :->first' '*:: :->rest' && return
+
+  case $state in
+  first)
+    local -a verbs
+    verbs=(
+      'run:run a command, with rules of its own'
+      'explain:show what would run, and why'
+      'doctor:try out what this system can enforce'
+      'config:show and check settings'
+      'preset:show the named policies for tools'
+      'version:show the version'
+      'completion:print a completion script'
+    )
+    _alternative 'verbs:verb:{_describe -t verbs verb verbs}' 'commands:command:_command_names -e'
+    ;;
+  rest)
+    case $words[1] in
+    run) _arguments -S -A '-*' $globals $rules '(-):command:_command_names -e' '*::words:_srt_command' ;;
+    explain) _arguments -S -A '-*' $globals $rules '--json[print JSON]' '(-):command:_command_names -e' '*::words:_srt_command' ;;
+    doctor) _arguments '--json[print JSON]' ;;
+    config)
+      _arguments '1:verb:((show\:"print what is in force" check\:"look for mistakes" path\:"name the files" schema\:"print a JSON schema"))' '*:: :->config'
+      [[ $state == config ]] && case $words[1] in
+      show) _arguments '--origin[add where each entry was written]' ;;
+      check) _files ;;
+      esac
+      ;;
+    preset)
+      _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets'
+      ;;
+    completion) _arguments '1:shell:(bash zsh fish)' ;;
+    *) _srt_command ;;
+    esac
+    ;;
+  esac
+}
+
+# A command, as if srt were not there.
+_srt_command() {
+  if [[ $words[1] == -- ]]; then
+    shift words
+    ((CURRENT--))
+  fi
+  if ((CURRENT == 1)); then _command_names -e; else _normal; fi
+}
+
+_srt_presets() {
+  local -a names
+  names=(none ${${(M)${(f)"$(srt preset list 2>/dev/null)"}:#[^ ]*}%% *})
+  compadd -a names
+}
+
+if [[ ${funcstack[1]} == _srt ]]; then
+  _srt "$@"
+else
+  compdef _srt srt
+fi

@@ -1,0 +1,179 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/srt-sh/srt/core"
+	"github.com/srt-sh/srt/sandbox"
+)
+
+// run runs the command of a line in a sandbox and returns its exit status.
+func (t streams) run(line *runLine) int {
+	if line.line == "" && len(line.command) == 0 {
+		return t.fail(usageError{text: sayNoCommand, status: statusFailed})
+	}
+	o := t.options(line)
+	if line.controlFD != 0 {
+		control, err := openControl(line.controlFD)
+		if err != nil {
+			return t.fail(err)
+		}
+		o.Control = control
+	}
+	var refused []int
+	o.Keep, refused = inherited(namesOf(line), os.Getenv("MAKEFLAGS"), line.controlFD)
+	for _, fd := range refused {
+		t.warnf(sayNotKept, fd)
+	}
+	if o.Logf != nil {
+		t.debugRun(o)
+	}
+	h := newHandler(&o)
+	defer h.stop()
+	report, err := core.Run(context.Background(), o)
+	if err != nil {
+		// Ctrl-C reaches what sets the sandbox up too: its end is no fault then.
+		if sig := h.fatal(); sig != 0 && !errors.Is(err, sandbox.ErrNoBwrap) {
+			return 128 + int(sig)
+		}
+		return t.fail(err)
+	}
+	if len(report.Events) > 0 || report.Dropped > 0 {
+		where, once := "your settings", true
+		if line.settings != nil {
+			where, once = *line.settings, false
+		}
+		t.summary(report, where, once)
+	}
+	return report.Code
+}
+
+// options turns a line into what the engine takes.
+func (t streams) options(line *runLine) core.Options {
+	o := core.Options{
+		Args: line.command, Line: line.line, Flags: line.flags, Yes: line.yes,
+		Stdin: t.in, Stdout: t.out, Stderr: t.err,
+		Warnf: t.warnf,
+	}
+	if line.line != "" {
+		o.Args = nil
+	}
+	if line.settings != nil {
+		o.Settings = *line.settings
+	}
+	if line.preset != nil {
+		o.Preset = *line.preset
+	}
+	if line.debug || os.Getenv("SRT_DEBUG") == "true" || os.Getenv("SRT_DEBUG") == "1" {
+		o.Logf = t.debugf
+	}
+	return o
+}
+
+// openControl opens the control channel, if the caller left one open under that
+// number.
+func openControl(fd int) (*os.File, error) {
+	unusable := func(why string) error {
+		return usageError{text: sayControlUnusable(fd, why), status: statusFailed}
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return nil, unusable(err.Error())
+	}
+	switch stat.Mode & unix.S_IFMT {
+	case unix.S_IFIFO, unix.S_IFSOCK, unix.S_IFREG, unix.S_IFCHR:
+	case unix.S_IFDIR:
+		return nil, unusable("it is a folder")
+	default:
+		// Such as those that the runtime of this very program opens.
+		return nil, unusable("nothing that can be read was passed under that number")
+	}
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		return nil, unusable(err.Error())
+	}
+	if flags&unix.O_ACCMODE == unix.O_WRONLY {
+		return nil, unusable("it is open for writing only")
+	}
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, unusable(err.Error())
+	}
+	return os.NewFile(uintptr(fd), "control fd "+strconv.Itoa(fd)), nil
+}
+
+// namesOf are the words in which descriptors may be named.
+func namesOf(line *runLine) []string {
+	if line.line != "" {
+		return []string{line.line}
+	}
+	return line.command
+}
+
+// firstKept is the lowest descriptor that a command can inherit: the way into the
+// sandbox takes those below.
+const firstKept = 6
+
+// inherited finds the pipes that the command is meant to have: those that its
+// words name as a shell's process substitution does, and those of make's job
+// server. refused are those that it names and cannot have.
+func inherited(words []string, makeflags string, control int) (kept, refused []int) {
+	add := func(fd int, named bool) {
+		var stat unix.Stat_t
+		if fd < 3 || fd == control || unix.Fstat(fd, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
+			return
+		}
+		list := &kept
+		if fd < firstKept {
+			if !named {
+				return
+			}
+			list = &refused
+		}
+		if !slices.Contains(*list, fd) {
+			*list = append(*list, fd)
+		}
+	}
+	for _, word := range words {
+		for _, prefix := range [...]string{"/dev/fd/", "/proc/self/fd/"} {
+			for rest := word; ; {
+				_, after, found := strings.Cut(rest, prefix)
+				if !found {
+					break
+				}
+				rest = after
+				if fd, ok := leadingNumber(after); ok {
+					add(fd, true)
+				}
+			}
+		}
+	}
+	for word := range strings.FieldsSeq(makeflags) {
+		if pair, ok := strings.CutPrefix(word, "--jobserver-auth="); ok {
+			r, w, _ := strings.Cut(pair, ",")
+			for _, text := range [...]string{r, w} {
+				if fd, err := strconv.Atoi(text); err == nil {
+					add(fd, false)
+				}
+			}
+		}
+	}
+	return kept, refused
+}
+
+// leadingNumber reads the digits that a text begins with.
+func leadingNumber(s string) (int, bool) {
+	end := 0
+	for end < len(s) && s[end] >= '0' && s[end] <= '9' {
+		end++
+	}
+	n, err := strconv.Atoi(s[:end])
+	return n, err == nil && n < 1<<20
+}

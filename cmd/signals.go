@@ -1,0 +1,127 @@
+package cmd
+
+import (
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/srt-sh/srt/core"
+)
+
+// handler passes the signals of this process on to the command, and those only
+// that the command has not had already.
+//
+// The command is in our session and process group: Ctrl-C and Ctrl-\ on the
+// terminal reach it without us, as do Ctrl-Z, fg and changes of the window's size,
+// which are left alone for that reason.
+type handler struct {
+	signals  chan os.Signal // unbuffered: a send succeeds once the command runs
+	reload   chan struct{}
+	incoming chan os.Signal
+	done     chan struct{}
+
+	mu      sync.Mutex
+	running bool
+	ending  syscall.Signal // the first signal that ends a process and came before the command ran
+}
+
+// newHandler begins to take signals for a run with these options.
+func newHandler(o *core.Options) *handler {
+	h := &handler{
+		signals: make(chan os.Signal), reload: make(chan struct{}),
+		incoming: make(chan os.Signal, 16), done: make(chan struct{}),
+	}
+	signal.Notify(h.incoming, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	o.Signals, o.Reload = h.signals, h.reload
+	go h.pump(time.Now(), *o)
+	return h
+}
+
+// stop ends the passing on. Signals stay taken: this process is about to end by
+// itself, with the status of the command and what there is to say.
+func (h *handler) stop() { close(h.done) }
+
+// fatal is the signal that came before the command ran, 0 if none did.
+func (h *handler) fatal() syscall.Signal {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ending
+}
+
+func (h *handler) pump(since time.Time, o core.Options) {
+	for {
+		select {
+		case <-h.done:
+			return
+		case sig := <-h.incoming:
+			switch {
+			case sig == syscall.SIGHUP && settingsChanged(o, since):
+				since = time.Now()
+				select {
+				case h.reload <- struct{}{}:
+				case <-h.done:
+					return
+				}
+			case (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground() && h.commandRuns():
+			default:
+				h.note(sig)
+				select {
+				case h.signals <- sig:
+					h.started()
+				case <-h.done:
+					return
+				}
+			}
+		}
+	}
+}
+
+// commandRuns asks the engine by a signal that does nothing (kill(2), signal 0):
+// it takes signals as soon as the command runs. Before that, what the terminal
+// sends reaches no command.
+func (h *handler) commandRuns() bool {
+	h.mu.Lock()
+	running := h.running
+	h.mu.Unlock()
+	if running {
+		return true
+	}
+	select {
+	case h.signals <- syscall.Signal(0):
+		h.started()
+		return true
+	default:
+		return false
+	}
+}
+
+func (h *handler) started() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.running = true
+}
+
+func (h *handler) note(sig os.Signal) {
+	number, ok := sig.(syscall.Signal)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ok && !h.running && h.ending == 0 && number != syscall.SIGUSR1 && number != syscall.SIGUSR2 {
+		h.ending = number
+	}
+}
+
+// inForeground reports whether our process group is the one that the terminal
+// sends its signals to.
+func inForeground() bool {
+	tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(tty) }()
+	group, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}

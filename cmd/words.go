@@ -1,0 +1,350 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/srt-sh/srt/core"
+	"github.com/srt-sh/srt/core/config"
+	"github.com/srt-sh/srt/core/event"
+	"github.com/srt-sh/srt/core/policy"
+)
+
+// Every sentence that srt prints about itself is in this file. The rules:
+//
+//   - words go to standard error, answers that were asked for to standard output;
+//   - one line each, "srt: " first, no capital after it, no full stop; an error is
+//     "srt: error: ", a doubt "srt: warning: ", and where a next step is known
+//     "srt: hint: " follows;
+//   - nothing is printed when all went well;
+//   - whatever comes from outside goes through clean on its way out;
+//   - what the npm tool says in words that scripts look for is said in its words.
+
+const (
+	hintHelp     = "srt --help shows what there is"
+	sayNoCommand = "Error: No command specified. Use -c <command> or provide command arguments."
+	sayNotKept   = "descriptor %d is named by the command and cannot be passed on: srt needs 3 to 5 itself; open it as 6 or above"
+)
+
+// Answers.
+const (
+	sayByNameOnly   = "by its name only"
+	sayNoProxy      = "no HTTPS_PROXY is set: ssh-proxy is what ssh runs inside of a sandbox"
+	sayRead         = "read"
+	sayNotRead      = "not read"
+	sayNotThere     = "not there"
+	sayAllLayers    = "all layers together"
+	sayElseNoHost   = "no other host"
+	sayElseReadOnly = "all else can be read, and not written"
+	sayFilesOpen    = "every file rule is lifted"
+)
+
+func sayFine(name string) string         { return name + ": no mistakes" }
+func sayAbsent(name string) string       { return name + " does not exist" }
+func sayPort(port string) string         { return fmt.Sprintf("%q is no port", port) }
+func sayAdds(rule, origin string) string { return rule + " is allowed too, by " + origin }
+func sayHidden(n int) string             { return fmt.Sprintf("%d stores of credentials hidden (built-in)", n) }
+
+func sayPlaces(n int) string {
+	return fmt.Sprintf("and %d places in the home folder and the system", n)
+}
+func sayFix(fix string) string        { return "fix: " + fix }
+func hintVerbHelp(verb string) string { return "srt " + verb + " --help shows what there is" }
+func ruleLine(key string, r policy.Rule) string {
+	return pad(key, 16) + r.String()
+}
+
+func presetLine(x *core.Explanation, o core.Options) string {
+	switch {
+	case x.Preset == "" && o.Preset == "" && o.Settings != "":
+		return "none, since --settings is given"
+	case x.Preset == "" && o.Preset == "" && o.Line != "":
+		return "none, since it is a shell line"
+	case x.Preset == "":
+		return "none"
+	case x.Matched != "":
+		return x.Preset + ", for " + x.Matched
+	}
+	return x.Preset + ", by name"
+}
+
+// kernelLines say what holds the command.
+func kernelLines(x *core.Explanation) []string {
+	bwrap := x.Bwrap
+	if bwrap == "" {
+		bwrap = "not there"
+	}
+	sockets := "refused"
+	if x.Config.Network.AllowAllUnixSockets.Value {
+		sockets = "allowed by " + x.Config.Network.AllowAllUnixSockets.Origin.String()
+	}
+	nested := "refused"
+	if x.Config.AllowNestedUserNamespaces.Value {
+		nested = "allowed by " + x.Config.AllowNestedUserNamespaces.Origin.String()
+	}
+	return []string{
+		pad("bubblewrap", 26) + bwrap,
+		pad("namespaces", 26) + "user, mount, pid, ipc, uts, network",
+		pad("network", 26) + "no route; the proxy is all that can be reached",
+		pad("capabilities", 26) + "none, and no way to get any",
+		pad("system call filter", 26) + "on",
+		pad("unix sockets", 26) + sockets,
+		pad("nested user namespaces", 26) + nested,
+	}
+}
+
+func measureLine(m core.Measure) string {
+	state := "ok"
+	switch {
+	case m.OK:
+	case m.Needed:
+		state = "FAIL"
+	default:
+		state = "no"
+	}
+	line := pad(state, 6) + pad(m.Name, 26)
+	return strings.TrimRight(line+m.Detail, " ")
+}
+
+// usage is how a verb is typed.
+func usage(verb string) string {
+	switch verb {
+	case "":
+		return `srt runs a command in a sandbox that the kernel enforces.
+
+Usage: srt [OPTION]… [--] COMMAND [WORD]…
+       srt [OPTION]… -c LINE
+       srt [OPTION]… VERB …
+
+Options end at the first word that is none. Behind -- or run, the name of a verb is
+a program.
+`
+	case "run", "explain":
+		return "Usage: srt " + verb + " [OPTION]… [--] COMMAND [WORD]…\n       srt [OPTION]… " + verb + " -c LINE\n"
+	case "config check":
+		verb += " [FILE]"
+	case "preset show":
+		verb += " NAME"
+	case "completion":
+		verb += " bash|zsh|fish"
+	case "config", "preset":
+		verb += " VERB"
+	}
+	return "Usage: srt " + verb + "\n"
+}
+
+// pad fills text up to a width, with one space at least.
+func pad(text string, width int) string {
+	n := utf8.RuneCountInString(text)
+	return text + strings.Repeat(" ", max(1, width-n))
+}
+
+// answer prints one line of what was asked for.
+func (t streams) answer(line string) { fmt.Fprintln(t.out, clean(line)) }
+
+// text prints what was asked for, line by line.
+func (t streams) text(text string) {
+	for line := range strings.Lines(text) {
+		fmt.Fprint(t.out, cleanText(strings.TrimSuffix(line, "\n"))+"\n")
+	}
+}
+
+func sayUnknownOption(name string) string { return "unknown option " + name }
+func sayValueMissing(name string) string  { return "option " + name + " needs a value" }
+func sayEmptyValue(name string) string    { return "the value of option " + name + " is empty" }
+func sayNoValue(name string) string       { return "option " + name + " takes no value" }
+func hintJoined(name, value string) string {
+	return "write " + name + "=" + value + " if you mean that"
+}
+
+func hintRunOption(name string) string {
+	return name + " is an option of run: srt run " + name + " … -- COMMAND"
+}
+
+func sayControlNumber(value string) string {
+	return fmt.Sprintf("option --control-fd %q is invalid: it must be the number of a descriptor, >= 3", value)
+}
+
+// sayControlUnusable is the npm tool's sentence.
+func sayControlUnusable(fd int, why string) string {
+	return fmt.Sprintf("Error: --control-fd %d is not usable: %s. Refusing to run the command without the control channel it asks for.", fd, why)
+}
+
+// print writes one line to standard error.
+func (t streams) print(line string) {
+	fmt.Fprintln(t.err, clean(line))
+}
+
+func (t streams) hint(text string)              { t.print("srt: hint: " + text) }
+func (t streams) warnf(format string, a ...any) { t.warn(fmt.Sprintf(format, a...)) }
+func (t streams) debugf(format string, a ...any) {
+	t.print("[SandboxDebug] " + fmt.Sprintf(format, a...))
+}
+
+func (t streams) warn(text string) {
+	if strings.HasPrefix(text, "Invalid config on ") {
+		t.print(text) // the npm tool's sentence
+		return
+	}
+	t.print("srt: warning: " + text)
+}
+
+// error says what went wrong, without the full stop that some messages end in.
+// Joined errors, a line each, become one line.
+func (t streams) error(text string) {
+	var parts []string
+	for part := range strings.SplitSeq(text, "\n") {
+		if !strings.HasSuffix(part, "..") {
+			part = strings.TrimSuffix(part, ".")
+		}
+		parts = appendNew(parts, part)
+	}
+	t.print("srt: error: " + strings.Join(parts, "; "))
+}
+
+// fail says what went wrong and what to do about it, and returns the exit status.
+func (t streams) fail(err error) int {
+	if e, ok := errors.AsType[*config.RefusedError](err); ok {
+		first := "Error: " + e.Reason
+		t.print(first)
+		t.print(strings.TrimPrefix(e.Error(), first+"\n"))
+		return statusFailed
+	}
+	status, hint := statusRefused, ""
+	text := err.Error()
+	if e, ok := errors.AsType[usageError](err); ok {
+		hint = e.hint
+		if e.status != 0 {
+			status = e.status
+		}
+		if strings.HasPrefix(e.text, "Error: ") {
+			t.print(e.text)
+			return status
+		}
+	} else if e, ok := errors.AsType[*core.CommandError](err); ok {
+		status = e.Code
+	} else if e, ok := errors.AsType[*config.Error](err); ok {
+		hint = e.Hint
+	} else {
+		hint = core.NextStep(err)
+	}
+	t.error(text)
+	if hint != "" {
+		t.hint(hint)
+	}
+	return status
+}
+
+// maxSummary is how many lines the summary of a run has at most, its hint aside.
+const maxSummary = 5
+
+// summary says what was blocked. where names the settings that would allow it,
+// once says whether an option of run would too.
+func (t streams) summary(r event.Report, where string, once bool) {
+	shown := r.Events
+	more := r.Dropped
+	if len(shown) > maxSummary || more > 0 {
+		shown = shown[:min(len(shown), maxSummary-1)]
+	}
+	for _, e := range r.Events[len(shown):] {
+		more += e.Count
+	}
+	var hosts, hints []string
+	for _, e := range shown {
+		t.print(blockedLine(e))
+		if entry, ok := strings.CutPrefix(e.Hint, "allowed_domains = ["); ok {
+			hosts = appendNew(hosts, strings.TrimSuffix(entry, "]"))
+		} else if e.Hint != "" {
+			hints = appendNew(hints, e.Hint)
+		}
+	}
+	if more > 0 {
+		t.print(fmt.Sprintf("srt: blocked %d more", more))
+	}
+	if len(hosts) > 0 {
+		hints = append([]string{"allowed_domains = [" + strings.Join(hosts, ", ") + "]"}, hints...)
+	}
+	if len(hints) == 0 {
+		return
+	}
+	text := "allow with " + strings.Join(hints, " and ") + " in " + where
+	if len(hosts) > 0 && once {
+		text += ", or once with srt run --allow-domain " + strings.ReplaceAll(strings.Join(hosts, " --allow-domain "), `"`, "")
+	}
+	t.hint(text)
+}
+
+func blockedLine(e event.Event) string {
+	line := "srt: blocked " + string(e.Kind) + " " + e.Target
+	if e.Kind == event.Changed {
+		line = "srt: changed " + e.Target
+	}
+	line += ": " + e.Reason
+	if e.Rule != "" {
+		line += ", by " + e.Rule
+	}
+	if e.Count > 1 {
+		line += fmt.Sprintf(" (%d times)", e.Count)
+	}
+	return line
+}
+
+func appendNew(list []string, entry string) []string {
+	if slices.Contains(list, entry) {
+		return list
+	}
+	return append(list, entry)
+}
+
+// clean makes text from outside safe for a terminal and for the one line that it
+// is part of: control characters, characters that turn the direction of text or
+// end a line, and what is no UTF-8 are spelled out.
+func clean(s string) string {
+	if !strings.ContainsFunc(s, unclean) && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case !unclean(r):
+			b.WriteString(s[i : i+size])
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// cleanText is clean for text that may hold tabs.
+func cleanText(s string) string {
+	parts := strings.Split(s, "\t")
+	for i := range parts {
+		parts[i] = clean(parts[i])
+	}
+	return strings.Join(parts, "\t")
+}
+
+// unclean reports whether a character may not be printed: controls (C0, DEL and
+// C1), formatting characters (Cf, among them those that turn the direction), and
+// separators of lines and paragraphs.
+func unclean(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r > 0xff && unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+}
