@@ -1,0 +1,69 @@
+# srt. `make demo` shows it, `make test` proves it, `make install` keeps it.
+#
+# Targets install what they need: through apt as root; otherwise they name the
+# one command that does and stop.
+
+GO            ?= go
+PREFIX        ?= $(HOME)/.local
+GOLANGCI      := v2.15.0
+LINTER        := $(CURDIR)/.bin/golangci-lint-$(GOLANGCI)
+FUZZTIME      ?= 30s
+
+# A checkout that belongs to someone else has no version that git would tell.
+BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -ldflags='-s -w'
+
+.PHONY: build demo test test-short bench fuzz lint fmt install uninstall clean deps
+
+build: srt
+
+.PHONY: srt
+srt:
+	$(BUILD) -o srt ./cmd/srt
+
+demo:
+	scripts/deps.sh demo
+	$(MAKE) --no-print-directory srt
+	scripts/demo.sh ./srt
+
+test: $(LINTER)
+	scripts/deps.sh test
+	scripts/test.sh "$(LINTER)"
+
+test-short:
+	scripts/deps.sh run
+	$(GO) test -short ./...
+
+bench:
+	scripts/deps.sh bench
+	$(MAKE) --no-print-directory srt
+	CGO_ENABLED=0 $(GO) build -o .bin/bench ./testdata/bench
+	.bin/bench -srt ./srt $(BENCH)
+
+# Every fuzz target in turn, FUZZTIME each.
+fuzz:
+	scripts/fuzz.sh $(FUZZTIME)
+
+lint: $(LINTER)
+	scripts/lint.sh "$(LINTER)"
+
+fmt: $(LINTER)
+	"$(LINTER)" fmt ./...
+
+$(LINTER):
+	mkdir -p .bin/install
+	GOBIN="$(CURDIR)/.bin/install" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	mv .bin/install/golangci-lint "$@"
+	rmdir .bin/install
+
+install: srt
+	./install.sh --prefix "$(PREFIX)" ./srt
+
+uninstall:
+	./install.sh --prefix "$(PREFIX)" --uninstall
+
+deps:
+	scripts/deps.sh test
+
+clean:
+	rm -rf srt dist .bin/bench .bin/test
