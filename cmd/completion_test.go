@@ -20,7 +20,7 @@ func askShell(t *testing.T, shell, name, script, ask string, args ...string) str
 		"srt": "#!/bin/sh\nprintf 'alpha       one\\n            a, b\\nbeta        two\\n            by name\\n'\n",
 		name:  script, "ask": ask,
 	} {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}

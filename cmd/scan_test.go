@@ -161,7 +161,7 @@ func TestScanAgreesWithKong(t *testing.T) {
 		}
 		return true
 	}
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that repeats itself
+	random := rand.New(rand.NewPCG(1, 2))
 	both := 0
 	for range 6000 {
 		args := make([]string, random.IntN(6))

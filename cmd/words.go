@@ -229,6 +229,8 @@ func (t streams) fail(err error) int {
 		status = e.Code
 	} else if e, ok := errors.AsType[*config.Error](err); ok {
 		hint = e.Hint
+	} else if _, ok := errors.AsType[*core.ControlError](err); ok {
+		status = statusFailed // as the npm tool
 	} else {
 		hint = core.NextStep(err)
 	}

@@ -73,8 +73,7 @@ func executable(path string) error {
 }
 
 func commandError(name string, err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err
 	}
 	code := 126

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/sandbox"
@@ -152,7 +153,7 @@ func TestReloadAppliesToTheNextConnection(t *testing.T) {
 	if e.policy.Load().Host("a.example", 443).Allow {
 		t.Fatal("allowed before")
 	}
-	put(t, file, strings.Replace(readFile(t, settings(t, `"a.example"`)), " ", "", 0), 0o644)
+	put(t, file, readFile(t, settings(t, `"a.example"`)), 0o644)
 	e.reload(nil, "settings")
 	if !e.policy.Load().Host("a.example", 443).Allow {
 		t.Error("not allowed after the settings were read again")
@@ -190,10 +191,26 @@ func TestControlChannel(t *testing.T) {
 	var warned []string
 	code, err := run(t, Options{
 		Line: "exit 4", Dir: dir, Home: dir, Settings: settings(t, ""), Control: read,
-		Warnf: func(format string, args ...any) { warned = append(warned, format) },
+		Warnf: func(format string, _ ...any) { warned = append(warned, format) },
 	})
 	if code != 4 || err != nil {
 		t.Errorf("status %d, %v", code, err)
+	}
+}
+
+// A channel that never gave settings ends the run; a test that only closes it
+// would see the end of a channel, which is fine.
+func TestBrokenControlChannel(t *testing.T) {
+	dir := t.TempDir()
+	unreadable, err := os.OpenFile(dir+"/control", os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unreadable.Close()
+	began := time.Now()
+	_, err = run(t, Options{Line: "sleep 20", Dir: dir, Home: dir, Settings: settings(t, ""), Control: unreadable})
+	if _, ok := errors.AsType[*ControlError](err); !ok || time.Since(began) > 10*time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 }
 

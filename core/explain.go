@@ -43,7 +43,7 @@ func Explain(o Options) (*Explanation, error) {
 		x.Preset = e.preset.Name
 	}
 	// What is missing here does not keep the rest from being explained.
-	x.Bwrap, _ = findBwrap(e.cfg) //nolint:errcheck // "" says it
+	x.Bwrap, _ = findBwrap(e.cfg)
 	before := newEnvironment(e.o.Environ)
 	for _, entry := range e.spec.Env {
 		name, value, _ := strings.Cut(entry, "=")

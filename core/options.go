@@ -106,7 +106,7 @@ func (o Options) complete() (Options, error) {
 	for _, f := range []struct {
 		slot **os.File
 		std  *os.File
-	}{{&o.Stdin, os.Stdin}, {&o.Stdout, os.Stdout}, {&o.Stderr, os.Stderr}} {
+	}{{&o.Stdin, os.Stdin}, {&o.Stdout, os.Stdout}, {&o.Stderr, os.Stderr}} { //nolint:forbidigo // what nil is documented to mean
 		if *f.slot == nil {
 			*f.slot = f.std
 		}

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
+	"github.com/srt-sh/srt/core/policy"
 	"github.com/srt-sh/srt/sandbox"
 )
 
@@ -49,18 +51,16 @@ func Run(ctx context.Context, o Options) (event.Report, error) {
 
 // run starts the proxy and the command and waits for its end.
 func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
-	defer cancel()
+	defer cancel(nil)
 
 	server, err := e.newProxy()
 	if err != nil {
 		return event.Report{}, err
 	}
-	if err := e.readControl(ctx); err != nil {
-		return event.Report{}, err
-	}
+	e.readControl(ctx, cancel)
 	if err := box.Prepare(e.plan); err != nil {
 		return event.Report{}, err
 	}
@@ -82,7 +82,10 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	}
 	helpers.Go(func() { e.supervise(ctx, box) })
 	status := box.Wait()
-	cancel() // the proxy ends while the rest is tidied up
+	if err, ok := errors.AsType[*ControlError](context.Cause(ctx)); ok {
+		return event.Report{}, err
+	}
+	cancel(nil) // the proxy ends while the rest is tidied up
 	for _, path := range box.Changed() {
 		e.events.Add(event.Event{
 			Kind: event.Changed, Target: path,
@@ -122,15 +125,15 @@ func (e *engine) reload(data []byte, what string) {
 	if err == nil {
 		next.cfg, err = config.Load(options)
 	}
+	var decided *policy.Policy
 	if err == nil {
 		next.cfg.LocalAddrs = localAddrs
-		if decided, policyErr := next.cfg.Policy(); policyErr == nil {
-			e.policy.Store(decided)
-			e.o.Logf("%s applied to the network", what)
-			return
-		} else {
-			err = policyErr
-		}
+		decided, err = next.cfg.Policy()
+	}
+	if err == nil {
+		e.policy.Store(decided)
+		e.o.Logf("%s applied to the network", what)
+		return
 	}
 	if data != nil {
 		e.o.Warnf("Invalid config on %s: ignored, previous config still in force", what)
@@ -140,18 +143,31 @@ func (e *engine) reload(data []byte, what string) {
 	e.o.Warnf("the settings cannot be read again, so the previous ones stay in force: %v", err)
 }
 
+// ControlError says that the control channel broke before it gave any settings,
+// and so the command was ended: who opened it may have meant to tighten them.
+type ControlError struct {
+	Name string
+	Err  error
+}
+
+func (e *ControlError) Error() string {
+	return fmt.Sprintf("reading %s: %v; the command was ended, since its settings may lie there", e.Name, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *ControlError) Unwrap() error { return e.Err }
+
 // readControl reads settings, a line each, until the other end closes. A control
-// channel that cannot be read at all stops the start; one that breaks later does
-// not end the command.
-func (e *engine) readControl(ctx context.Context) error {
+// channel that breaks before its first line ends the run; later it does not.
+func (e *engine) readControl(ctx context.Context, end context.CancelCauseFunc) {
 	f := e.o.Control
 	if f == nil {
-		return nil
+		return
 	}
 	name := f.Name() // Fd() would make it blocking
 	go func() {
 		lines := bufio.NewReaderSize(f, 64<<10)
-		for {
+		for first := true; ; first = false {
 			line, err := readLine(lines, maxControlLine)
 			if len(line) > 0 && ctx.Err() == nil {
 				e.reload(line, name)
@@ -160,13 +176,15 @@ func (e *engine) readControl(ctx context.Context) error {
 			case err == nil:
 			case errors.Is(err, io.EOF), errors.Is(err, os.ErrClosed):
 				return
+			case first:
+				end(&ControlError{Name: name, Err: err})
+				return
 			default:
 				e.o.Warnf("reading %s: %v", name, err)
 				return
 			}
 		}
 	}()
-	return nil
 }
 
 // maxControlLine bounds one line of settings, in bytes.

@@ -97,8 +97,8 @@ func hooksPaths(home string) func(gitDir string) []string {
 		section := ""
 		for lines := bufio.NewScanner(f); lines.Scan(); {
 			line := strings.TrimSpace(lines.Text())
-			if strings.HasPrefix(line, "[") {
-				name, rest, _ := strings.Cut(strings.TrimPrefix(line, "["), "]")
+			if header, ok := strings.CutPrefix(line, "["); ok {
+				name, rest, _ := strings.Cut(header, "]")
 				section, line = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(rest)
 			}
 			key, value, ok := strings.Cut(line, "=")

@@ -59,7 +59,7 @@ func benchServer() {
 	})}
 	go s.Serve(l) //nolint:errcheck // ends with the process
 	fmt.Println(l.Addr())
-	_, _ = io.Copy(io.Discard, os.Stdin) //nolint:forbidigo // a process of the benchmark's own
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
 // benchClient fetches /SIZE from a server COUNT times with N clients at once,
@@ -100,7 +100,7 @@ func fetch(how, proxy, server string, size int, buf []byte) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close() //nolint:errcheck // nothing is lost
+	defer c.Close()
 	target, auth := "/"+strconv.Itoa(size), ""
 	handshake := func(send string, answer int) {
 		if _, err = io.WriteString(c, send); err == nil {
@@ -147,7 +147,7 @@ func self(b *testing.B, role string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(b.Context(), exe, args...)
 	cmd.Env = append(os.Environ(), roleVar+"="+role)
-	cmd.Stderr = os.Stderr //nolint:forbidigo // shows why it failed
+	cmd.Stderr = os.Stderr
 	return cmd
 }
 

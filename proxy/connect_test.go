@@ -24,7 +24,7 @@ func echo(t *testing.T, w *world) (port string) {
 			w.accepted++
 			w.mu.Unlock()
 			go func() {
-				defer c.Close() //nolint:errcheck // nothing is lost
+				defer c.Close()
 				_, _ = io.WriteString(c, "hi\n")
 				_, _ = io.Copy(c, &spyConn{c, w})
 			}()
@@ -143,7 +143,7 @@ func TestTunnel(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	pr, pw := io.Pipe()
-	defer pw.Close() //nolint:errcheck // nothing is lost
+	defer pw.Close()
 	greeted := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
 	if err := Tunnel(ctx, proxyURL(token), "allowed.test", port, pr, greeted); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)

@@ -29,7 +29,7 @@ func fuzzServer(check func(what, got, want string), allowed *bool) *Server {
 			check("dialled", host, "192.0.2.1")
 			here, there := net.Pipe()
 			go func() {
-				defer there.Close() //nolint:errcheck // nothing is lost
+				defer there.Close()
 				b := make([]byte, 512)
 				if _, err := there.Read(b); err == nil {
 					_, _ = io.WriteString(there, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")

@@ -188,7 +188,7 @@ func TestManyIdle(t *testing.T) {
 		if err != nil {
 			t.Skipf("this host does not let one process have so many: %v", err)
 		}
-		defer c.Close() //nolint:errcheck // nothing is lost
+		defer c.Close()
 	}
 	if resp, _ := w.dial().send(get("http://" + w.up + "/")).response("GET"); resp.Code != 200 {
 		t.Error(resp.Status)

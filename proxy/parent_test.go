@@ -87,19 +87,19 @@ func parentWorld(t *testing.T, refuse bool) (w *world, saw func() string) {
 			return
 		}
 		if req.Method != http.MethodConnect {
-			fmt.Fprintf(rw, "parent: %s %s", req.Method, req.URL) //nolint:gosec // not a page
+			fmt.Fprintf(rw, "parent: %s %s", req.Method, req.URL)
 			return
 		}
 		conn, _, err := http.NewResponseController(rw).Hijack()
 		if err != nil {
 			return
 		}
-		defer conn.Close() //nolint:errcheck // nothing is lost
+		defer conn.Close()
 		far, err := new(net.Dialer).DialContext(req.Context(), "tcp", up)
 		if err != nil {
 			return
 		}
-		defer far.Close() //nolint:errcheck // nothing is lost
+		defer far.Close()
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 fine\r\nX: y\r\nContent-Length: 5\r\n\r\nearly")
 		go io.Copy(far, conn) //nolint:errcheck // ends with either
 		_, _ = io.Copy(conn, far)

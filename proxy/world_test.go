@@ -90,7 +90,7 @@ func newWorld(t *testing.T, handler http.Handler, change func(*Server)) *world {
 			if err != nil {
 				return
 			}
-			fmt.Fprintf(rw, "%s %s %s %q", req.Method, req.Host, req.RequestURI, body) //nolint:gosec // not a page
+			fmt.Fprintf(rw, "%s %s %s %q", req.Method, req.Host, req.RequestURI, body)
 		})
 	}
 	l := listen(t)

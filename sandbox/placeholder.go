@@ -39,7 +39,6 @@ type placeholders struct {
 	name    string              // of the journal
 	entries []Make              // what it lists
 	locks   map[string]*os.File // by folder
-	made    []Make
 }
 
 // Make is a placeholder of a plan, and a line of the journal.

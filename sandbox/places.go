@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -67,14 +68,14 @@ func (ps *places) step(at *place, name string, hops int) *place {
 			return known
 		}
 		with := *known
-		with.links = append(at.links[:len(at.links):len(at.links)], known.links...)
+		with.links = append(slices.Clip(at.links), known.links...)
 		return &with
 	}
 	found := ps.look(at.real, full, name, hops)
 	ps.known[full] = found
 	if len(at.links) > 0 {
 		with := *found
-		with.links = append(at.links[:len(at.links):len(at.links)], found.links...)
+		with.links = append(slices.Clip(at.links), found.links...)
 		return &with
 	}
 	return found

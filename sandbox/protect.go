@@ -201,7 +201,7 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 	walk := walker{
 		deadline: time.Now().Add(r.spec.scanTime()),
 		visit: func(path string, name []byte) bool {
-			return !(match(name) && closed(name)) && !hidden(path)
+			return (!match(name) || !closed(name)) && !hidden(path)
 		},
 		// Packages ship folders like .vscode; only repositories matter among them.
 		keepName: func(dir string, name []byte) bool {

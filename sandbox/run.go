@@ -90,7 +90,7 @@ func (s *Sandbox) Prepare(plan *Plan) error {
 	s.holds, s.plan = holds, plan
 	s.watch = make(map[string]os.FileInfo, len(plan.Watch))
 	for _, path := range plan.Watch {
-		s.watch[path], _ = os.Lstat(path) //nolint:errcheck // nil stands for a path that is not there
+		s.watch[path], _ = os.Lstat(path) // nil stands for a path that is not there
 	}
 	return nil
 }

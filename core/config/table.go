@@ -189,18 +189,27 @@ func binarySpec() *spec {
 	return s
 }
 
-const domainHelp = `Invalid domain pattern: write a host such as "example.com", a wildcard over two labels or more such as "*.example.com", or an IPv6 address in brackets such as "[::1]:443"`
+const domainHelp = `write a host such as "example.com", a wildcard over two labels or more such as "*.example.com", or an IPv6 address in brackets such as "[::1]:443"`
 
 func domainEntry(denied bool) func(string) string {
 	return func(s string) string {
 		if _, err := policy.ParseDomain(s, denied); err == nil {
 			return ""
 		}
+		msg := invalidDomain(s)
 		if denied {
-			return domainHelp + `; in a deny list "*" stands for every host`
+			return msg + `; in a deny list "*" stands for every host`
 		}
-		return domainHelp + `; "*" and "*.com" would allow too much`
+		return msg + `; "*" and "*.com" would allow too much`
 	}
+}
+
+func invalidDomain(s string) string {
+	const most = 80 // an entry may be a whole file by mistake
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return "Invalid domain pattern " + policy.Quote(s) + ": " + domainHelp
 }
 
 // domainHost checks a pattern that takes no port.
@@ -210,7 +219,7 @@ func domainHost(s string) string {
 	if err == nil && !bracketed && !strings.Contains(s, ":") || policy.IsIPv6(s) {
 		return ""
 	}
-	return domainHelp + "; a port has no meaning here"
+	return invalidDomain(s) + "; a port has no meaning here"
 }
 
 func addrEntry(s string) string {

@@ -11,15 +11,15 @@ import (
 
 // machine runs a filter as the kernel does. The kernel loads words in the order
 // of the processor, the machine of x/net in network order.
-func machine(t testing.TB, raw []bpf.RawInstruction) func(arch uint32, nr uint32, args ...uint64) uint32 {
-	t.Helper()
+func machine(tb testing.TB, raw []bpf.RawInstruction) func(arch uint32, nr uint32, args ...uint64) uint32 {
+	tb.Helper()
 	code, ok := bpf.Disassemble(raw)
 	if !ok {
-		t.Fatal("the filter has an instruction that is not known")
+		tb.Fatal("the filter has an instruction that is not known")
 	}
 	vm, err := bpf.NewVM(code)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return func(arch, nr uint32, args ...uint64) uint32 {
 		data := binary.BigEndian.AppendUint32(nil, nr)
@@ -35,19 +35,19 @@ func machine(t testing.TB, raw []bpf.RawInstruction) func(arch uint32, nr uint32
 		}
 		verdict, err := vm.Run(data)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return uint32(verdict)
 	}
 }
 
-func mustFilter(t testing.TB, arch Arch, o FilterOptions) func(uint32, uint32, ...uint64) uint32 {
-	t.Helper()
+func mustFilter(tb testing.TB, arch Arch, o FilterOptions) func(uint32, uint32, ...uint64) uint32 {
+	tb.Helper()
 	raw, err := Filter(arch, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return machine(t, raw)
+	return machine(tb, raw)
 }
 
 const (

@@ -27,16 +27,16 @@ func (o *Order) Encode() []byte {
 	mounts := func(list []Mount) {
 		field(strconv.Itoa(len(list)))
 		for _, m := range list {
-			flags := ""
+			b.WriteString(strconv.Itoa(int(m.Kind)))
 			for _, flag := range []struct {
 				letter string
 				set    bool
 			}{{"d", m.Dir}, {"r", m.Reveal}, {"o", m.Open}} {
 				if flag.set {
-					flags += flag.letter
+					b.WriteString(flag.letter)
 				}
 			}
-			field(strconv.Itoa(int(m.Kind)) + flags)
+			b.WriteByte(0)
 			field(m.Path)
 		}
 	}

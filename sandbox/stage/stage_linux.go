@@ -163,6 +163,8 @@ func receiveOrder() (*Order, error) {
 	return o, o.decode(data)
 }
 
+// ParseRights gives the descriptors that came with a message, as recvmsg(2) wrote
+// its control part.
 func ParseRights(data []byte) ([]int, error) {
 	messages, err := unix.ParseSocketControlMessage(data)
 	if err != nil {
@@ -299,8 +301,8 @@ func (o *Order) lastFilter() error {
 	for i, c := range code {
 		filter[i] = unix.SockFilter{Code: c.Op, Jt: c.Jt, Jf: c.Jf, K: c.K}
 	}
-	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]} //nolint:gosec // some fifty instructions
-	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 {
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}                                                            //nolint:gosec // some fifty instructions
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 { //nolint:gosec // seccomp(2) takes a pointer
 		return fmt.Errorf("installing the system call filter: %w", errno)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -282,6 +283,7 @@ const (
 // keyhost COMMAND... plants a key in a new session keyring, runs COMMAND, and
 // says whether the key is as it was.
 func keyhost(args []string) error {
+	runtime.LockOSThread() // the keyring is the thread's, and of what it starts
 	// No name makes an anonymous keyring; the empty name is an error.
 	if err := raw(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0); err != nil {
 		return err
