@@ -61,7 +61,7 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		return event.Report{}, err
 	}
 	e.readControl(ctx, cancel)
-	if err := box.Prepare(e.plan); err != nil {
+	if err := e.prepare(box); err != nil {
 		return event.Report{}, err
 	}
 	listeners, err := box.Listeners()
@@ -94,6 +94,20 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	}
 	box.Close()
 	return e.events.Report(status.Code), nil
+}
+
+// prepare makes what the plan needs. Where others change the tree meanwhile, as
+// the end of another run in the same folder does, it plans again.
+func (e *engine) prepare(box *sandbox.Sandbox) error {
+	for tries := 1; ; tries++ {
+		err := box.Prepare(e.plan)
+		if !errors.Is(err, sandbox.ErrMoved) || tries == 20 {
+			return err //nolint:wrapcheck // says what it means
+		}
+		if e.plan, err = sandbox.NewPlan(e.spec); err != nil {
+			return fmt.Errorf("planning the sandbox: %w", err)
+		}
+	}
 }
 
 // supervise passes signals on and applies new settings until ctx ends.

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,8 +37,6 @@ import (
 type placeholders struct {
 	dir     string // of the journals
 	journal *os.File
-	name    string              // of the journal
-	entries []Make              // what it lists
 	locks   map[string]*os.File // by folder
 }
 
@@ -46,6 +45,10 @@ type Make struct {
 	Path string
 	Form Placeholder
 }
+
+// ErrMoved says that what a plan rests on is not there any more: another run took
+// its placeholders away, or somebody else changed the tree. A new plan may do.
+var ErrMoved = errors.New("the tree changed while starting")
 
 const journalSuffix = ".journal"
 
@@ -147,16 +150,15 @@ func (p *placeholders) writeJournal(entries []Make) error {
 	if err == nil {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	}
-	p.name = filepath.Join(p.dir, filepath.Base(hidden)[1:]+journalSuffix)
 	if err == nil {
-		err = os.Rename(hidden, p.name)
+		err = os.Rename(hidden, filepath.Join(p.dir, filepath.Base(hidden)[1:]+journalSuffix))
 	}
 	if err != nil {
 		_ = os.Remove(hidden)
 		_ = f.Close()
 		return fmt.Errorf("writing the journal of placeholders in %q: %w", p.dir, err)
 	}
-	p.journal, p.entries = f, entries
+	p.journal = f
 	return nil
 }
 
@@ -185,8 +187,8 @@ func (p *placeholders) make(wanted []Make) error {
 		}
 		switch {
 		case err == nil, errors.Is(err, fs.ErrExist):
-		case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrNotExist):
-			// The command cannot make it either.
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%w: %q", ErrMoved, parent(e.Path))
 		default:
 			return fmt.Errorf("making the placeholder %q of a protected path: %w", e.Path, err)
 		}
@@ -202,72 +204,106 @@ func (p *placeholders) release() {
 		delete(p.locks, dir)
 	}
 	if p.journal != nil {
-		if removeAll(p.entries) {
-			_ = os.Remove(p.name)
-		}
 		_ = p.journal.Close()
 		p.journal = nil
 	}
 	sweep(p.dir)
 }
 
-// sweep removes the placeholders of ended runs as far as nobody holds them.
+// endedRun is the journal of a run that has ended, locked.
+type endedRun struct {
+	name    string
+	file    *os.File
+	entries []Make
+}
+
+// sweep removes the placeholders of ended runs as far as nobody holds them, all in
+// one go: one run may have made its own in the folder that another one left.
 func sweep(dir string) {
-	entries, err := os.ReadDir(dir)
+	names, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), journalSuffix) {
-			sweepJournal(filepath.Join(dir, e.Name()))
+	var runs []endedRun
+	var all []Make
+	for _, e := range names {
+		name := filepath.Join(dir, e.Name())
+		if !strings.HasSuffix(e.Name(), journalSuffix) {
+			removeAborted(name)
+			continue
+		}
+		if run, ok := openEnded(name); ok {
+			defer func() { _ = run.file.Close() }()
+			runs = append(runs, run)
+			all = append(all, run.entries...)
+		}
+	}
+	kept := removeAll(all)
+	for _, run := range runs {
+		if !slices.ContainsFunc(run.entries, func(e Make) bool { return kept[e.Path] }) {
+			_ = os.Remove(run.name)
 		}
 	}
 }
 
-func sweepJournal(name string) {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return
-	}
-	defer func() { _ = f.Close() }()
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return // its run goes on
-	}
-	var entries []Make
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var e Make
-		// What does not parse is the torn last line of a killed run.
-		if _, err := fmt.Sscanf(lines.Text(), "%d %q", &e.Form, &e.Path); err == nil {
-			entries = append(entries, e)
-		}
-	}
-	if removeAll(entries) {
+// removeAborted removes what a run left that was killed while it wrote its journal.
+// It had made nothing yet. A young one may belong to a run that is at it.
+func removeAborted(name string) {
+	info, err := os.Lstat(name)
+	if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Hour {
 		_ = os.Remove(name)
 	}
 }
 
-// removeAll removes placeholders as far as nobody holds their folders, and
-// reports whether that was all of them.
-func removeAll(entries []Make) bool {
+// openEnded reads a journal, unless its run goes on.
+func openEnded(name string) (endedRun, bool) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return endedRun{}, false
+	}
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		_ = f.Close()
+		return endedRun{}, false
+	}
+	run := endedRun{name: name, file: f}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		// What does not parse is the torn last line of a killed run.
+		form, quoted, _ := strings.Cut(lines.Text(), " ")
+		kind, formErr := strconv.ParseUint(form, 10, 8)
+		path, pathErr := strconv.Unquote(quoted)
+		if formErr == nil && pathErr == nil {
+			run.entries = append(run.entries, Make{Form: Placeholder(kind), Path: path})
+		}
+	}
+	return run, true
+}
+
+// removeAll removes placeholders as far as nobody holds their folders, and names
+// those that had to stay.
+func removeAll(entries []Make) (kept map[string]bool) {
 	alone := map[string]*os.File{} // folders by whether they could be locked alone
 	defer func() {
 		for _, f := range alone {
 			_ = f.Close()
 		}
 	}()
-	all := true
-	for _, e := range slices.Backward(entries) { // deepest first
-		dir := parent(e.Path)
+	held := func(dir string) bool {
 		if _, known := alone[dir]; !known {
 			alone[dir] = lockAlone(dir)
 		}
-		if alone[dir] == nil {
-			all = false
+		return alone[dir] == nil
+	}
+	kept = map[string]bool{}
+	slices.SortFunc(entries, func(a, b Make) int { return cmp.Compare(b.Path, a.Path) }) // deepest first
+	for _, e := range entries {
+		// A folder that a run relies on may hold that run's own.
+		if held(parent(e.Path)) || e.Form == PlaceholderDir && held(e.Path) {
+			kept[e.Path] = true
 			continue
 		}
 		removePlaceholder(e)
 	}
-	return all
+	return kept
 }
 
 // lockAlone locks a folder for a removal. It gives nil if others hold it, and a

@@ -184,8 +184,31 @@ func (r *resolver) denyWrite(path, reason string, absent, cover Placeholder, exc
 		}
 		return nil
 	}
-	r.absent(existing, missing, reason, absent, cover)
+	switch err := makeable(existing); {
+	case err == nil:
+		r.absent(existing, missing, reason, absent, cover)
+	case errors.Is(err, errOwnFolder):
+		// The command could open the folder by chmod and srt would have to, too.
+		r.notef("%q is closed to its owner, so nothing can stand in for %q there; it is read-only", existing, missing)
+		r.at(existing, true, reason).denyWrite = true
+	default: // the command cannot make anything there either
+	}
 	return nil
+}
+
+var errOwnFolder = errors.New("the folder is closed, and belongs to who runs the command")
+
+// makeable reports why nothing can be made in a folder.
+func makeable(dir string) error {
+	err := unix.Access(dir, unix.W_OK)
+	if err == nil || errors.Is(err, unix.EROFS) {
+		return err //nolint:wrapcheck // only looked at
+	}
+	var stat unix.Stat_t
+	if statErr := unix.Stat(dir, &stat); statErr != nil || int(stat.Uid) == os.Getuid() {
+		return errOwnFolder
+	}
+	return err //nolint:wrapcheck // only looked at
 }
 
 // absent plans the placeholders for a path that does not exist.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"syscall"
@@ -81,7 +82,7 @@ func New(start Start) (*Sandbox, error) {
 func (s *Sandbox) Listeners() ([]net.Listener, error) { return s.run.listeners() }
 
 // Prepare makes the placeholders of a plan. It can go on while the kernel still
-// makes the namespaces.
+// makes the namespaces. [ErrMoved] asks for a new plan.
 func (s *Sandbox) Prepare(plan *Plan) error {
 	holds, err := makePlaceholders(plan.StateDir, plan.Make, plan.Watch)
 	if err != nil {
@@ -90,7 +91,13 @@ func (s *Sandbox) Prepare(plan *Plan) error {
 	s.holds, s.plan = holds, plan
 	s.watch = make(map[string]os.FileInfo, len(plan.Watch))
 	for _, path := range plan.Watch {
-		s.watch[path], _ = os.Lstat(path) // nil stands for a path that is not there
+		info, err := os.Lstat(path)
+		if err != nil {
+			s.holds.release()
+			s.holds = nil
+			return fmt.Errorf("%w: %q", ErrMoved, path)
+		}
+		s.watch[path] = info
 	}
 	return nil
 }
@@ -116,10 +123,7 @@ func (s *Sandbox) Signal(sig os.Signal) error { return s.run.signal(sig) }
 func (s *Sandbox) Changed() []string {
 	var changed []string
 	for path, before := range s.watch {
-		now, err := os.Lstat(path)
-		switch {
-		case before == nil && err != nil:
-		case before == nil || err != nil || !os.SameFile(before, now):
+		if now, err := os.Lstat(path); err != nil || !os.SameFile(before, now) {
 			changed = append(changed, path)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -72,11 +73,14 @@ func (b *box) open(line string) (*Sandbox, *os.File) {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(s.Close)
-	plan, err := NewPlan(&b.spec)
-	if err != nil {
-		b.t.Fatal(err)
+	for err = ErrMoved; errors.Is(err, ErrMoved); {
+		plan, planErr := NewPlan(&b.spec)
+		if planErr != nil {
+			b.t.Fatal(planErr)
+		}
+		err = s.Prepare(plan)
 	}
-	if err := s.Prepare(plan); err != nil {
+	if err != nil {
 		b.t.Fatal(err)
 	}
 	if err := s.Exec(); err != nil {
@@ -242,6 +246,98 @@ func TestPlaceholdersOfAKilledRun(t *testing.T) {
 	}
 	wantEmpty(t, work)
 	wantEmpty(t, state)
+}
+
+// A run that was killed found the folder that an earlier one had left, and made
+// its own in it: both go, whichever journal is read first.
+func TestPlaceholdersOfTwoKilledRuns(t *testing.T) {
+	for _, order := range [][2]string{{"1", "2"}, {"2", "1"}} {
+		work, state := folder(t), folder(t)
+		for i, path := range []string{".claude", ".claude/commands"} {
+			killed, err := makePlaceholders(state, []Make{{filepath.Join(work, path), PlaceholderDir}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range killed.locks {
+				f.Close()
+			}
+			name := filepath.Join(state, filepath.Base(killed.journal.Name())[1:]+journalSuffix)
+			if err := os.Rename(name, filepath.Join(state, order[i]+journalSuffix)); err != nil {
+				t.Fatal(err)
+			}
+			killed.journal.Close()
+		}
+		sweep(state)
+		wantEmpty(t, work)
+		wantEmpty(t, state)
+	}
+}
+
+// The folder that a killed run left stays as long as a living one has something in
+// it, and goes with that one's end.
+func TestPlaceholderAroundThoseOfALivingRun(t *testing.T) {
+	work, state := folder(t), folder(t)
+	killed, err := makePlaceholders(state, []Make{{filepath.Join(work, ".claude"), PlaceholderDir}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range killed.locks {
+		f.Close()
+	}
+	killed.journal.Close()
+	living, err := makePlaceholders(state, []Make{{filepath.Join(work, ".claude/commands"), PlaceholderDir}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep(state)
+	if _, err := os.Stat(filepath.Join(work, ".claude/commands")); err != nil {
+		t.Error(err)
+	}
+	living.release()
+	wantEmpty(t, work)
+	wantEmpty(t, state)
+}
+
+func TestManyRunsInOneFolder(t *testing.T) {
+	work, state := folder(t), folder(t)
+	var runs sync.WaitGroup
+	for range 4 {
+		runs.Go(func() {
+			for range 10 {
+				b := newBox(t, work)
+				b.spec.StateDir = state
+				b.spec.Protect = []Protected{{Name: ".claude/commands", Absent: PlaceholderDir, Cover: PlaceholderDir}, {Name: ".idea", Absent: PlaceholderDir}}
+				if code, out := b.run("mkdir -p .claude/commands/x || mkdir .idea/x || exit 3"); code != 3 {
+					t.Errorf("status %d, %s", code, out)
+				}
+			}
+		})
+	}
+	runs.Wait()
+	wantEmpty(t, work)
+	wantEmpty(t, state)
+}
+
+// A closed folder of one's own could be opened by the command; nothing can be made
+// in it to stand for what is protected.
+func TestClosedFolder(t *testing.T) {
+	work := folder(t)
+	b := newBox(t, work)
+	b.spec.Protect = []Protected{{Name: ".bashrc", Absent: PlaceholderSocket}}
+	if os.Getuid() == 0 {
+		t.Skip("nothing is closed to root")
+	}
+	if err := os.Chmod(work, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	b.run("chmod 755 .; echo evil >.bashrc")
+	wantEmpty(t, work)
+	if err := os.Chmod(work, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := b.run("chmod 700 .; echo fine >file"); code != 0 {
+		t.Errorf("status %d in an open one", code)
+	}
 }
 
 func TestJournalThatCannotBeWritten(t *testing.T) {
