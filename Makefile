@@ -13,7 +13,7 @@ FUZZTIME      ?= 30s
 BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -ldflags='-s -w'
 
-.PHONY: build demo test test-short bench fuzz lint fmt install uninstall clean deps
+.PHONY: build demo test test-escapes test-short bench fuzz lint fmt install uninstall clean deps
 
 build: srt
 
@@ -29,6 +29,11 @@ demo:
 test: $(LINTER)
 	scripts/deps.sh test
 	scripts/test.sh "$(LINTER)"
+
+# Every attack of testdata/escape, a line each.
+test-escapes:
+	scripts/deps.sh test
+	scripts/escapes.sh
 
 test-short:
 	scripts/deps.sh run

@@ -35,7 +35,7 @@ for file in "${files[@]}"; do
   esac
 done
 echo "shellcheck of ${#bash[@]} scripts"
-((${#bash[@]} == 0)) || shellcheck "${bash[@]}" || status=1
+((${#bash[@]} == 0)) || shellcheck -x "${bash[@]}" || status=1
 for file in ${zsh[@]+"${zsh[@]}"}; do zsh -n "$file" || status=1; done
 for file in ${fish[@]+"${fish[@]}"}; do fish -n "$file" || status=1; done
 exit "$status"

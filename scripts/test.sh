@@ -11,11 +11,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 linter=$1
-other=65534
-
-work=$(mktemp -d /var/tmp/srt-test.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-chmod 755 "$work"
+# shellcheck source=scripts/world.sh
+. scripts/world.sh
+# The packages whose answers depend on who asks.
+native=(sandbox core cmd/srt)
 log=$work/log
 : >"$log"
 failed=0
@@ -62,58 +61,16 @@ seeds() {
   quietly go test -v -run '^Fuzz' ./...
 }
 
-# A copy of the tree that every user may read: a checkout in root's home is not.
-# The packages of $native are those whose answers depend on who asks.
-native='sandbox core cmd/srt'
-prepare() {
-  mkdir -p "$work/tree" "$work/bin"
-  CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$work/bin/srt" ./cmd/srt
-  CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$work/bin/probe" ./testdata/probe
-  for package in $native; do
-    go test -race -c -o "$work/bin/${package//\//-}.test" "./$package"
-  done
-  cp -r cmd core sandbox testdata install.sh LICENSE go.mod "$work/tree/"
-  chmod -R a+rX "$work/tree" "$work/bin"
-}
-
-# as UID PACKAGE [COMMAND...] runs the tests of a package, by way of COMMAND.
-as() {
-  local who=$1 package=$2 home=$work/home-$1
-  shift 2
-  mkdir -p "$home/tmp"
-  chown -R "$who" "$home"
-  # No folder of root's home on the PATH: other users cannot look into them.
-  local path=
-  local -a entries
-  IFS=: read -ra entries <<<"$PATH"
-  for entry in "${entries[@]}"; do
-    [[ $entry == /root* ]] || path+=${path:+:}$entry
-  done
-  quietly env -C "$work/tree/$package" HOME="$home" TMPDIR="$home/tmp" PATH="$path" SRT_TEST_BIN="$work/bin" \
-    "${names[@]}" "$@" "$work/bin/${package//\//-}.test" -test.v -test.timeout 15m
-}
-
-# Root can give names to loopback addresses in a mount namespace of its own; the
-# scripts about names skip without. 127.0.0.1 stands behind all of them.
-names=()
-if ((EUID == 0)) && unshare -m true 2>/dev/null; then
-  printf '127.0.0.1 localhost\n127.0.0.1 app.srt.test a.app.srt.test notapp.srt.test other.srt.test\n' >"$work/hosts"
-  chmod 644 "$work/hosts"
-  # shellcheck disable=SC2016 # expanded by the inner shell
-  names=(unshare -m -- sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$work/hosts" env SRT_TEST_HOSTS=1)
-fi
-
 step 'lint' scripts/lint.sh "$linter"
 step 'vet' vet
 step 'unit tests, race detector' unit
 step 'fuzz seeds' seeds
-step 'build for the scripts' prepare
-step "scripts as $(id -un)" as "$(id -u)" cmd/srt
+step 'build for the scripts' prepare "${native[@]}"
+step "scripts as $(id -un)" quietly as "$(id -u)" cmd/srt ''
 if ((EUID == 0)); then
-  ordinary=(setpriv --reuid "$other" --regid "$other" --clear-groups --inh-caps=-all)
-  for package in $native; do
+  for package in "${native[@]}"; do
     [[ -e $work/bin/${package//\//-}.test ]] || continue # no tests, no program
-    step "$package as uid $other" as "$other" "$package" "${ordinary[@]}"
+    step "$package as uid $other" quietly as "$other" "$package" '' "${ordinary[@]}"
   done
 fi
 

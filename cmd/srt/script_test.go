@@ -99,8 +99,14 @@ func TestScripts(t *testing.T) {
 	if !testing.Verbose() || os.Getenv("SRT_TEST_KEEP") == "" {
 		t.Cleanup(func() { removeAll(root) })
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join(source, "testdata", "script"),
+	params := scriptParams(source, root)
+	params.Dir = filepath.Join(source, "testdata", "script")
+	testscript.Run(t, params)
+}
+
+// scriptParams is the world that scripts run in.
+func scriptParams(source, root string) testscript.Params {
+	return testscript.Params{
 		WorkdirRoot:         root,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
@@ -114,7 +120,7 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: condition,
 		Cmds:      commands,
-	})
+	}
 }
 
 func setupScript(env *testscript.Env) error {
