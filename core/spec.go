@@ -75,7 +75,7 @@ func protectedNames(p *policy.Policy) []sandbox.Protected {
 			name.Cover = sandbox.PlaceholderDir
 		case strings.HasPrefix(p.Name, ".sandbox/"):
 			name.Cover = sandbox.PlaceholderSocket
-		case p.Name == ".config/fish":
+		case p.Dir && p.Within == "" && p.Name != ".vscode" && p.Name != ".idea":
 			name.Absent = sandbox.PlaceholderSocket // a folder costs ten times as much
 		}
 		names = append(names, name)

@@ -22,6 +22,7 @@ type point struct {
 	allowRead  bool
 	denyRead   bool
 	final      bool
+	link       bool // a symlink on the way to something denied: it must stay what it is
 	reason     string
 }
 
@@ -109,8 +110,11 @@ func planMounts(points []point, base access) (mounts, pins []Mount) {
 		default:
 			at.access = readOnly
 		}
-		if (p.denyWrite || p.protect || p.denyRead) && up.access == writable {
+		if (p.denyWrite || p.protect || p.denyRead || p.link) && up.access == writable {
 			pins = appendPins(pins, pinned, p, at.writeRoot)
+		}
+		if p.link && up.access == writable {
+			pins = append(pins, Mount{Kind: stage.Pin, Path: p.path, Reason: p.reason})
 		}
 		if at.access != up.access && p.path != "/" {
 			mounts = append(mounts, mountFor(p, at.access, up.access == hidden))

@@ -73,7 +73,7 @@ func (r *resolver) fill(plan *Plan) error {
 	base := readOnly
 	for _, p := range r.points {
 		points = append(points, *p)
-		if p.denyWrite || p.protect {
+		if p.denyWrite || p.protect || p.link {
 			plan.Watch = append(plan.Watch, p.path)
 		}
 		if p.path == "/" && p.allowWrite && !p.denyWrite {

@@ -65,15 +65,17 @@ func (r *resolver) inOtherRoot(inner root) bool {
 	return false
 }
 
-// protectTop protects the names directly in a write root.
+// protectTop protects the names directly in a write root, and what is left of those
+// that the root lies on the way to, as .git does.
 func (r *resolver) protectTop(root root, heads map[string][]Protected) error {
 	for _, names := range heads {
 		for _, p := range names {
-			head, tail, _ := strings.Cut(p.Name, "/")
-			absent := p.Absent
-			if root.cache {
-				absent = NoPlaceholder
+			for _, tail := range tailsWithin(root.path, p.Name) {
+				if err := r.protectName(root.path, tail, p, absentIn(root, p)); err != nil {
+					return err
+				}
 			}
+			head, tail, _ := strings.Cut(p.Name, "/")
 			dir := strings.TrimSuffix(root.path, "/") + "/" + head
 			if head == ".git" {
 				info, err := os.Lstat(dir)
@@ -84,12 +86,62 @@ func (r *resolver) protectTop(root root, heads map[string][]Protected) error {
 					continue
 				}
 			}
-			if err := r.protectName(dir, tail, p, absent); err != nil {
+			if err := r.protectName(dir, tail, p, absentIn(root, p)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// absentIn is what stands in for a name that a write root lacks.
+func absentIn(root root, p Protected) Placeholder {
+	if root.cache {
+		return NoPlaceholder
+	}
+	return p.Absent
+}
+
+// tailsWithin gives what is left of a protected name below a folder that ends in its
+// first components; "*" stands for one or more of them.
+func tailsWithin(dir, name string) []string {
+	var tails []string
+	parts := strings.Split(name, "/")
+	for n := 1; n < len(parts); n++ {
+		if _, ok := cutTail(dir, parts[:n]); !ok {
+			continue
+		}
+		tails = append(tails, strings.Join(parts[n:], "/"))
+		if parts[n-1] == "*" {
+			tails = append(tails, strings.Join(parts[n-1:], "/")) // and deeper
+		}
+	}
+	return tails
+}
+
+// cutTail takes components off the end of a path, without regard to case, and
+// reports whether all were there.
+func cutTail(dir string, parts []string) (string, bool) {
+	if len(parts) == 0 {
+		return dir, true
+	}
+	at := strings.LastIndexByte(dir, '/')
+	if at < 0 {
+		return "", false
+	}
+	last, before := parts[len(parts)-1], parts[:len(parts)-1]
+	if last != "*" {
+		if !strings.EqualFold(dir[at+1:], last) {
+			return "", false
+		}
+		return cutTail(dir[:at], before)
+	}
+	for ; at > 0; at = strings.LastIndexByte(dir[:at], '/') {
+		if rest, ok := cutTail(dir[:at], before); ok {
+			return rest, true
+		}
+	}
+	return "", false
 }
 
 // protectFound protects what the search came upon: path ends in the first

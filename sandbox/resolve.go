@@ -156,6 +156,12 @@ func unreachable(err error) bool {
 // denyWrite denies a path, be it there or not.
 func (r *resolver) denyWrite(path, reason string, absent, cover Placeholder, except ...string) error {
 	p := r.places.find(path)
+	for _, l := range p.links {
+		// Where the way leads must not change either.
+		if r.inWriteRoot(l.path) {
+			r.at(l.path, false, reason).link = true
+		}
+	}
 	switch {
 	case errors.Is(p.err, syscall.ELOOP):
 		return fmt.Errorf("%s: %q is a symlink that leads round in a circle; remove it", reason, path)

@@ -98,8 +98,14 @@ func New(in Input) (*Policy, error) {
 			continue
 		}
 		for j := range p.protected {
-			if at, ok := p.protected[j].openedBy(*r, closed[i]); ok {
-				p.protected[j].Except = append(p.protected[j].Except, at)
+			x := &p.protected[j]
+			if at, ok := x.openedBy(*r, closed[i]); ok {
+				x.Except = append(x.Except, at)
+				continue
+			}
+			// Settings in the npm form name a protected path in the project in vain.
+			if start, end, ok := x.find(r.Path, 0); ok && closed[i] && !x.FileOnly && within(path.Dir(r.Path[:start+1]), path.Clean(in.Roots.Dir)) {
+				p.protected = append(p.protected, Protected{Path: r.Path[:end], Dir: x.Dir, Reason: x.Reason})
 			}
 		}
 		if in.Lstat != nil && !r.Glob {

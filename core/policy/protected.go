@@ -57,8 +57,10 @@ func projectNames() []Protected {
 	add("git clones submodules from the URLs that it names", false, ".gitmodules")
 	add(whyRipgrep, false, ".ripgreprc")
 	add("it names servers that coding agents start", false, ".mcp.json")
-	add(whyEditor, true, ".vscode", ".idea")
-	add(whyAgent, true, ".claude/commands", ".claude/agents")
+	add(whyEditor, true, ".vscode", ".idea", ".zed", ".devcontainer")
+	add(whyAgent, true, ".claude/commands", ".claude/agents", ".claude/hooks", ".cursor", ".codex")
+	add(whyAgent, false, ".claude/settings.json", ".claude/settings.local.json", "AGENTS.md", "CLAUDE.md", "GEMINI.md")
+	add(whyGitHook, true, ".husky")
 	add(whySrt, false, ".srt.toml", ".srt.local.toml", ".sandbox/settings.json")
 
 	git(whyGitHook, true, false, ".git/hooks")
@@ -136,19 +138,19 @@ func (p *Protected) openedBy(root PathRule, closed bool) (string, bool) {
 	if closed {
 		return "", false
 	}
-	if _, nested := p.find(root.Path); nested && !p.FileOnly {
+	if _, _, nested := p.find(root.Path, 0); nested && !p.FileOnly {
 		return root.Path, true
 	}
 	return "", false
 }
 
-// find looks for the protected name at any depth of a path and returns the
-// path up to its end.
-func (p *Protected) find(in string) (string, bool) {
-	in = strings.TrimPrefix(in, "/")
-	for start := 0; start < len(in); {
-		if n := matchNames(p.Name, in[start:]); n > 0 && (p.Dir || start+n == len(in)) {
-			return "/" + in[:start+n], true
+// find looks for the protected name at any depth of an absolute path, with an end
+// beyond the first min bytes, and returns where it begins and ends.
+func (p *Protected) find(in string, min int) (start, end int, ok bool) {
+	for start = 1; start < len(in); {
+		end = start + matchNames(p.Name, in[start:])
+		if end > start && end > min && (p.Dir || end == len(in)) {
+			return start, end, true
 		}
 		next := strings.IndexByte(in[start:], '/')
 		if next < 0 {
@@ -156,7 +158,7 @@ func (p *Protected) find(in string) (string, bool) {
 		}
 		start += next + 1
 	}
-	return "", false
+	return 0, 0, false
 }
 
 // matchNames compares the components of name with the first ones of in,
@@ -201,14 +203,15 @@ func (p *Protected) covers(root *PathRule, target string) (hit, nested bool) {
 	if p.Path != "" {
 		return within(strings.ToLower(target), strings.ToLower(p.Path)), false
 	}
-	rel := strings.TrimPrefix(strings.TrimPrefix(target, root.Path), "/")
-	if rel == "" || p.FileOnly {
+	if p.FileOnly {
 		return false, false
 	}
-	end, ok := p.find(rel)
+	// The root may lie on the way to what is protected, as .git does. What it lies in
+	// or is itself, it has opened.
+	start, _, ok := p.find(target, len(root.Path))
 	if !ok {
 		return false, false
 	}
-	nested = strings.Count(end, "/") != strings.Count(p.Name, "/")+1
+	nested = start > len(strings.TrimSuffix(root.Path, "/"))+1
 	return !nested || p.AnyDepth && !root.Cache, nested
 }

@@ -7,6 +7,38 @@ import (
 	"testing"
 )
 
+// A write root inside of what holds protected names opens none of them, but those
+// that it names.
+func TestProtectedBelowTheRoot(t *testing.T) {
+	for root, paths := range map[string]map[string]bool{
+		"/r/.git":             {"/r/.git/hooks/x": false, "/r/.git/config": false, "/r/.git/HEAD": true, "/r/.git/modules/a/b/hooks/x": false, "/r/.git/info/exclude": true},
+		"/r/.git/modules":     {"/r/.git/modules/a/config": false, "/r/.git/modules/a/HEAD": true},
+		"/r/.git/modules/sub": {"/r/.git/modules/sub/config": false, "/r/.git/modules/sub/modules/x/hooks/y": false, "/r/.git/modules/sub/index": true},
+		"/r/.git/hooks":       {"/r/.git/hooks/x": true, "/r/.git/config": false},
+		"/r/.vscode/ext":      {"/r/.vscode/ext/x": true, "/r/.vscode/tasks.json": false, "/r/.vscode/ext/.bashrc": false},
+		"/r/.claude":          {"/r/.claude/commands/x": false, "/r/.claude/notes": true},
+	} {
+		pol := newPolicy(t, Input{Paths: entries(AllowWrite, root)})
+		for p, want := range paths {
+			if d := pol.Write(p); d.Allow != want {
+				t.Errorf("allow_write %q: Write(%q) = %+v", root, p, d)
+			}
+		}
+	}
+}
+
+// Settings in the npm form cannot name a protected path of the project to open it.
+func TestProtectedNamedByNPM(t *testing.T) {
+	e := entries(AllowWrite, ".git/hooks", "/elsewhere/.git/hooks")
+	for i := range e {
+		e[i].Closed = true
+	}
+	pol := newPolicy(t, Input{Paths: e})
+	if pol.Write("/home/u/p/.git/hooks/x").Allow || !pol.Write("/elsewhere/.git/hooks/x").Allow {
+		t.Error("a path in the project is open, or one outside of it closed")
+	}
+}
+
 func TestProtected(t *testing.T) {
 	pol := newPolicy(t, Input{
 		Paths: append(entries(AllowWrite, ".", "/other", "~"), PathEntry{Kind: AllowWrite, Cache: true, Rule: Rule{Text: "/cache"}}),
@@ -18,6 +50,8 @@ func TestProtected(t *testing.T) {
 		".claude/agents/a", ".git/hooks/pre-commit", ".git/hooks", ".git/config", ".git/config.worktree", ".git/info/attributes",
 		".git/modules/sub/hooks/x", ".git/modules/sub/config", ".git/modules/a/b/config", ".git/modules/a/modules/b/hooks/x",
 		".git/worktrees/w/gitdir", ".git/worktrees/w/config.worktree", ".srt.toml", ".srt.local.toml", ".sandbox/settings.json",
+		".claude/settings.json", ".claude/settings.local.json", ".claude/hooks/x", ".cursor/rules/x", ".codex/config.toml", ".zed/tasks.json",
+		".devcontainer/devcontainer.json", ".husky/pre-commit", "AGENTS.md", "CLAUDE.md", "GEMINI.md",
 	} {
 		for _, root := range []string{"/home/u/p/", "/other/", "/home/u/p/a/b/c/d/"} {
 			for _, spelled := range []string{p, strings.ToUpper(p)} {
@@ -32,9 +66,9 @@ func TestProtected(t *testing.T) {
 		}
 	}
 	for _, p := range []string{
-		".claude/settings.json", ".claude", ".git", ".git/HEAD", ".git/objects/x", ".git/index", ".git/info/exclude", ".git/modules/sub/HEAD",
+		".claude", ".git", ".git/HEAD", ".git/objects/x", ".git/index", ".git/info/exclude", ".git/modules/sub/HEAD",
 		".gitignore", ".npmrc", "bashrc", "x.bashrc", ".bashrc.d", ".bashrc/x", ".config/other", "config", "hooks/x", "a.git/hooks/x", ".sandbox/x", "bin/x",
-		".github/workflows/x.yml", ".husky/pre-commit", ".ssh/x",
+		".github/workflows/x.yml", ".ssh/x",
 	} {
 		if d := pol.Write("/other/" + p); !d.Allow {
 			t.Errorf("Write(/other/%s) = %+v", p, d)
