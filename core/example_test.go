@@ -14,17 +14,22 @@ import (
 
 // A program sandboxes a command: it may write its folder, and nothing else.
 func ExampleRun() {
-	dir, err := os.MkdirTemp("", "example")
+	base, err := os.MkdirTemp("", "example")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(base)
+	dir := filepath.Join(base, "project")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		fmt.Println(err)
+		return
+	}
 
 	report, err := core.Run(context.Background(), core.Options{
 		Args:  []string{"sh", "-c", `echo fine >here; echo evil >"$HOME/.bashrc"; exit 3`},
 		Dir:   dir,
-		Home:  dir + "-home", // settings are read from here
+		Home:  filepath.Join(base, "home"), // settings are read from here
 		Flags: config.Flags{AllowWrite: []string{"."}},
 	})
 	if errors.Is(err, sandbox.ErrNoBwrap) || errors.Is(err, sandbox.ErrNoUserns) {

@@ -220,7 +220,12 @@ func (r *linuxRunner) exec(plan *Plan) error {
 	if _, err := r.listeners(); err != nil {
 		return err
 	}
+	outside, err := namespaces()
+	if err != nil {
+		return err
+	}
 	o := stage.Order{
+		Outside:  outside,
 		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
 		Nested: r.start.Filter.NestedUserns, Keep: r.start.Keep,
 		Dir: plan.Dir, Program: plan.Program, Args: plan.Args, Env: plan.Env,
@@ -244,6 +249,19 @@ func (r *linuxRunner) exec(plan *Plan) error {
 		return r.stageError(payload[:n])
 	}
 	return nil
+}
+
+// namespaces names those that this process is in.
+func namespaces() ([]string, error) {
+	names := make([]string, 0, len(stage.Namespaces))
+	for _, kind := range stage.Namespaces {
+		name, err := os.Readlink("/proc/self/ns/" + kind)
+		if err != nil {
+			return nil, fmt.Errorf("looking at srt's own namespaces: %w", err)
+		}
+		names = append(names, name)
+	}
+	return names, nil
 }
 
 // memfile puts data into a file that has no name.

@@ -157,6 +157,7 @@ func (c *Config) Policy() (*policy.Policy, error) {
 		Addrs:      c.Network.DeniedAddrs,
 		NoFiles:    c.Filesystem.Disabled.Value,
 		GitConfig:  c.Filesystem.AllowGitConfig.Value,
+		NPM:        c.NPM,
 		Own:        c.own,
 		WriteGlobs: c.goos == "darwin",
 		Lstat:      c.Lstat,

@@ -24,7 +24,7 @@ func (e *Error) Error() string {
 	if e.Line > 0 {
 		s += ":" + strconv.Itoa(e.Line)
 	}
-	if e.Key != "" {
+	if e.Key != "" && e.Key != e.File { // a flag or a variable is both
 		s += ": " + e.Key
 	}
 	return s + ": " + e.Msg

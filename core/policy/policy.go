@@ -37,6 +37,7 @@ type Input struct {
 
 	NoFiles   bool     // filesystem.disabled: every file rule is lifted, the protected names too
 	GitConfig bool     // allow_git_config: .git/config is writable
+	NPM       bool     // settings in the npm form, which leave some names to the program that embeds srt
 	Own       []string // absolute directories of srt's own files, which no entry opens
 
 	// WriteGlobs says that the mechanism can allow writing by pattern. Where it
@@ -87,6 +88,9 @@ func New(in Input) (*Policy, error) {
 		}
 	}
 	p.protected = protectedNames(in.Roots, in.Own)
+	if in.NPM {
+		p.protected = slices.DeleteFunc(p.protected, func(x Protected) bool { return x.Agents })
+	}
 	if in.GitConfig {
 		p.protected = slices.DeleteFunc(p.protected, func(x Protected) bool {
 			return x.Within == ".git" && path.Base(x.Name) == "config"

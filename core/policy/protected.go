@@ -15,6 +15,7 @@ type Protected struct {
 	AnyDepth bool     // the name counts in each directory of the write root, not only at its top
 	Within   string   // what has to be there for the name to mean anything, such as ".git": where it is not, nothing is protected and nothing made up
 	Empty    bool     // a stand-in for it has to be an empty regular file, since its readers fail on anything else
+	Agents   bool     // an agent's own file, which settings in the npm form leave to the program that embeds srt
 	Except   []string // absolute paths that an allow_write entry opened
 	Reason   string   // what would happen, in words for the user
 }
@@ -59,7 +60,9 @@ func projectNames() []Protected {
 	add("it names servers that coding agents start", false, ".mcp.json")
 	add(whyEditor, true, ".vscode", ".idea", ".zed", ".devcontainer")
 	add(whyAgent, true, ".claude/commands", ".claude/agents", ".claude/hooks", ".cursor", ".codex")
-	add(whyAgent, false, ".claude/settings.json", ".claude/settings.local.json", "AGENTS.md", "CLAUDE.md", "GEMINI.md")
+	for _, n := range []string{".claude/settings.json", ".claude/settings.local.json", "AGENTS.md", "CLAUDE.md", "GEMINI.md"} {
+		out = append(out, Protected{Name: n, AnyDepth: true, Agents: true, Reason: whyAgent})
+	}
 	add(whyGitHook, true, ".husky")
 	add(whySrt, false, ".srt.toml", ".srt.local.toml", ".sandbox/settings.json")
 
@@ -145,11 +148,11 @@ func (p *Protected) openedBy(root PathRule, closed bool) (string, bool) {
 }
 
 // find looks for the protected name at any depth of an absolute path, with an end
-// beyond the first min bytes, and returns where it begins and ends.
-func (p *Protected) find(in string, min int) (start, end int, ok bool) {
+// beyond that many bytes, and returns where it begins and ends.
+func (p *Protected) find(in string, beyond int) (start, end int, ok bool) {
 	for start = 1; start < len(in); {
 		end = start + matchNames(p.Name, in[start:])
-		if end > start && end > min && (p.Dir || end == len(in)) {
+		if end > start && end > beyond && (p.Dir || end == len(in)) {
 			return start, end, true
 		}
 		next := strings.IndexByte(in[start:], '/')

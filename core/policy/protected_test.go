@@ -39,6 +39,15 @@ func TestProtectedNamedByNPM(t *testing.T) {
 	}
 }
 
+// npm srt lets a command write an agent's settings, and leaves it to the agent to
+// deny them.
+func TestProtectedInTheNPMForm(t *testing.T) {
+	pol := newPolicy(t, Input{NPM: true, Paths: entries(AllowWrite, ".")})
+	if !pol.Write("/home/u/p/.claude/settings.json").Allow || pol.Write("/home/u/p/.claude/commands/x").Allow {
+		t.Error("settings.json is closed, or commands open")
+	}
+}
+
 func TestProtected(t *testing.T) {
 	pol := newPolicy(t, Input{
 		Paths: append(entries(AllowWrite, ".", "/other", "~"), PathEntry{Kind: AllowWrite, Cache: true, Rule: Rule{Text: "/cache"}}),

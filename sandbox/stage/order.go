@@ -12,12 +12,15 @@ import (
 type Order struct {
 	Writable     bool // leave everything as writable as it is
 	Pins, Mounts []Mount
-	Buried       bool   // the pins come before the mounts
-	Nested       bool   // the command may make user namespaces
-	Keep         []int  // descriptors that it inherits
-	Dir          string // where it starts
-	Program      string // the file to execute
-	Args, Env    []string
+	Buried       bool  // the pins come before the mounts
+	Nested       bool  // the command may make user namespaces
+	Keep         []int // descriptors that it inherits
+	// Outside names srt's own namespaces, as the links of /proc/self/ns: the command
+	// must have others.
+	Outside   []string
+	Dir       string // where it starts
+	Program   string // the file to execute
+	Args, Env []string
 }
 
 // Encode writes the fields that decode reads.
@@ -55,6 +58,7 @@ func (o *Order) Encode() []byte {
 	for _, fd := range o.Keep {
 		field(strconv.Itoa(fd))
 	}
+	words(o.Outside)
 	field(o.Dir)
 	field(o.Program)
 	words(o.Args)
@@ -105,6 +109,7 @@ func (o *Order) decode(data []byte) error {
 	for n := number(); n > 0 && !failed; n-- {
 		o.Keep = append(o.Keep, number())
 	}
+	o.Outside = words()
 	o.Dir, o.Program = field(), field()
 	o.Args, o.Env = words(), words()
 	if failed || len(data) > 0 {

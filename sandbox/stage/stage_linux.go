@@ -212,6 +212,9 @@ func (o *Order) exec() error {
 	if err := o.dropCapabilities(); err != nil {
 		return err
 	}
+	if err := isolate(o.Nested); err != nil {
+		return err
+	}
 	if err := o.lastFilter(); err != nil {
 		return err
 	}
@@ -308,18 +311,31 @@ func (o *Order) lastFilter() error {
 	return nil
 }
 
+// Namespaces are those that the command has for itself, as in /proc/self/ns.
+var Namespaces = []string{"user", "mnt", "pid", "net", "ipc", "uts"}
+
 // checkState looks from inside whether what was promised is so: it must hold for
 // the command, which is the next thing that this thread becomes.
 func (o *Order) checkState() error {
+	if err := o.checkNamespaces(); err != nil {
+		return err
+	}
+	if err := o.checkFilters(); err != nil {
+		return err
+	}
+	if err := o.checkMounts(); err != nil {
+		return err
+	}
 	status, err := os.ReadFile("/proc/thread-self/status")
 	if err != nil {
 		return fmt.Errorf("reading its own state: %w", err)
 	}
-	caps := "0000000000000000\n"
+	const noCaps = "0000000000000000\n"
+	caps := noCaps
 	if o.keepSetfcap() {
 		caps = fmt.Sprintf("%016x\n", 1<<unix.CAP_SETFCAP)
 	}
-	for _, want := range []string{"\nNoNewPrivs:\t1\n", "\nSeccomp:\t2\n", "\nCapPrm:\t" + caps, "\nCapEff:\t" + caps, "\nCapBnd:\t" + caps} {
+	for _, want := range []string{"\nNoNewPrivs:\t1\n", "\nSeccomp:\t2\n", "\nCapPrm:\t" + caps, "\nCapInh:\t" + caps, "\nCapEff:\t" + caps, "\nCapBnd:\t" + caps, "\nCapAmb:\t" + noCaps} {
 		if !bytes.Contains(status, []byte(want)) {
 			return fmt.Errorf("/proc/self/status lacks %q", strings.TrimSpace(want))
 		}

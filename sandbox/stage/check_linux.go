@@ -1,0 +1,121 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// checkNamespaces compares the namespaces with srt's.
+func (o *Order) checkNamespaces() error {
+	if len(o.Outside) != len(Namespaces) {
+		return fmt.Errorf("bug: %d namespaces to compare", len(o.Outside))
+	}
+	for _, kind := range Namespaces {
+		name, err := os.Readlink("/proc/self/ns/" + kind)
+		if err != nil {
+			return fmt.Errorf("looking at its namespaces: %w", err)
+		}
+		if slices.Contains(o.Outside, name) {
+			return fmt.Errorf("it has no %s namespace of its own", kind)
+		}
+	}
+	return nil
+}
+
+// checkFilters makes a call that the first filter refuses, and one that the second
+// does: without them both would fail with another error, or not at all.
+func (o *Order) checkFilters() error {
+	if _, err := unix.Socket(unix.AF_VSOCK, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); !errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("the system call filter lets through what it should not (socket: %w)", orNothing(err))
+	}
+	if o.Nested {
+		return nil
+	}
+	if err := unix.Setns(-1, 0); !errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("the second system call filter is not in force (setns: %w)", orNothing(err))
+	}
+	return nil
+}
+
+func orNothing(err error) error {
+	if err == nil {
+		return errors.New("no error")
+	}
+	return err
+}
+
+// checkMounts looks at every mount that denies something.
+func (o *Order) checkMounts() error {
+	if !o.Writable {
+		if err := wantReadOnly("/"); err != nil {
+			return err
+		}
+	}
+	for _, m := range o.Mounts {
+		var err error
+		switch m.Kind {
+		case ReadOnly:
+			err = wantReadOnly(m.Path)
+		case HideDir:
+			err = wantHidden(m.Path)
+		case HideFile:
+			err = wantClosed(m.Path)
+		case Private:
+			err = wantKind(m.Path, unix.TMPFS_MAGIC)
+		case Writable, Pin: // they deny nothing that could be seen here
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wantReadOnly(path string) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return fmt.Errorf("looking at the mount of %q: %w", path, err)
+	}
+	if fs.Flags&unix.ST_RDONLY == 0 {
+		return fmt.Errorf("%q is not read-only", path)
+	}
+	return nil
+}
+
+func wantKind(path string, magic int64) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return fmt.Errorf("looking at the mount of %q: %w", path, err)
+	}
+	if fs.Type != magic {
+		return fmt.Errorf("nothing is mounted on %q", path)
+	}
+	return nil
+}
+
+func wantHidden(path string) error {
+	if err := wantKind(path, unix.TMPFS_MAGIC); err != nil {
+		return err
+	}
+	return wantReadOnly(path)
+}
+
+// wantClosed looks for the null device, where it cannot be opened.
+func wantClosed(path string) error {
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); err != nil {
+		return fmt.Errorf("looking at %q: %w", path, err)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return fmt.Errorf("looking at the mount of %q: %w", path, err)
+	}
+	if stat.Rdev != unix.Mkdev(1, 3) || fs.Flags&unix.ST_NODEV == 0 {
+		return fmt.Errorf("%q is not hidden", path)
+	}
+	return nil
+}
