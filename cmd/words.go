@@ -255,9 +255,12 @@ func (t streams) summary(r event.Report, where string, once bool) {
 	for _, e := range r.Events[len(shown):] {
 		more += e.Count
 	}
-	var hosts, hints []string
+	var hosts, hints, keeps []string
 	for _, e := range shown {
 		t.print(blockedLine(e))
+		if e.Keep != "" {
+			keeps = appendNew(keeps, strings.TrimSuffix(strings.TrimPrefix(e.Keep, "deny_write = ["), "]"))
+		}
 		if entry, ok := strings.CutPrefix(e.Hint, "allowed_domains = ["); ok {
 			hosts = appendNew(hosts, strings.TrimSuffix(entry, "]"))
 		} else if e.Hint != "" {
@@ -265,12 +268,15 @@ func (t streams) summary(r event.Report, where string, once bool) {
 		}
 	}
 	if more > 0 {
-		t.print(fmt.Sprintf("srt: blocked %d more", more))
+		t.print(fmt.Sprintf("srt: and %d more", more))
 	}
 	if len(hosts) > 0 {
 		hints = append([]string{"allowed_domains = [" + strings.Join(hosts, ", ") + "]"}, hints...)
 	}
 	if len(hints) == 0 {
+		if len(keeps) > 0 {
+			t.hint("keep as they are with deny_write = [" + strings.Join(keeps, ", ") + "] in " + where)
+		}
 		return
 	}
 	text := "allow with " + strings.Join(hints, " and ") + " in " + where
@@ -282,7 +288,7 @@ func (t streams) summary(r event.Report, where string, once bool) {
 
 func blockedLine(e event.Event) string {
 	line := "srt: blocked " + string(e.Kind) + " " + e.Target
-	if e.Kind == event.Changed {
+	if e.Kind == event.Changed || e.Kind == event.Later {
 		line = "srt: changed " + e.Target
 	}
 	line += ": " + e.Reason

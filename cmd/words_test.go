@@ -163,7 +163,7 @@ srt: blocked connect h0.example:443: host is not on the allow list (9 times)
 srt: blocked connect h1.example:443: host is not on the allow list (8 times)
 srt: blocked connect h2.example:443: host is not on the allow list (7 times)
 srt: blocked connect h3.example:443: host is not on the allow list (6 times)
-srt: blocked 22 more
+srt: and 22 more
 srt: hint: allow with allowed_domains = ["h0.example", "h1.example", "h2.example", "h3.example"] in your settings, or once with srt run --allow-domain h0.example --allow-domain h1.example --allow-domain h2.example --allow-domain h3.example
 `},
 	} {

@@ -64,9 +64,6 @@ func NextStep(err error) string {
 	return ""
 }
 
-// journalDir is below the folder for state.
-const journalDir = "srt/placeholders"
-
 const fixJournal = "make the folder writable, or set XDG_STATE_HOME to one that is"
 
 // minKernel is the first kernel with all that the sandbox uses, mount_setattr(2)

@@ -135,6 +135,7 @@ func (e *engine) makeSpec() error {
 	if !openFiles {
 		e.spec.Rules = pathRules(pol)
 		e.spec.Protect = protectedNames(pol)
+		e.spec.Later = laterNames()
 		e.spec.RepoPaths = hooksPaths(e.o.Home)
 		if err := e.prepareTemp(); err != nil {
 			return err

@@ -86,11 +86,8 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		return event.Report{}, err
 	}
 	cancel(nil) // the proxy ends while the rest is tidied up
-	for _, path := range box.Changed() {
-		e.events.Add(event.Event{
-			Kind: event.Changed, Target: path,
-			Reason: "a protected path was changed while the command ran",
-		})
+	for _, c := range box.Changes() {
+		e.events.Add(e.changeEvent(c))
 	}
 	box.Close()
 	return e.events.Report(status.Code), nil
@@ -108,6 +105,24 @@ func (e *engine) prepare(box *sandbox.Sandbox) error {
 			return fmt.Errorf("planning the sandbox: %w", err)
 		}
 	}
+}
+
+// changeEvent tells of a change that matters later.
+func (e *engine) changeEvent(c sandbox.Change) event.Event {
+	ev := event.Event{Kind: event.Later, Target: c.Path, Reason: c.Reason}
+	keep := "deny_write = [" + policy.Quote(c.Path) + "]"
+	switch c.Kind {
+	case sandbox.ChangedProtected:
+		ev.Kind, ev.Reason = event.Changed, "a protected path was changed while the command ran"
+	case sandbox.ChangedHook:
+		ev.Reason = "a new hook, which git runs outside of the sandbox"
+	case sandbox.ChangedLink:
+		ev.Reason = "it has another name outside of what may be written, where it changed too"
+		ev.Keep = keep
+	case sandbox.ChangedLater:
+		ev.Keep = keep
+	}
+	return ev
 }
 
 // supervise passes signals on and applies new settings until ctx ends.

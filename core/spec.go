@@ -51,6 +51,15 @@ func ruleText(kind string, r policy.Rule) string {
 	return kind + " " + strconv.Quote(r.Text) + " (" + r.Origin.String() + ")"
 }
 
+// laterNames hands the names of files that run later to the sandbox.
+func laterNames() []sandbox.Later {
+	var names []sandbox.Later
+	for _, l := range policy.LaterNames() {
+		names = append(names, sandbox.Later{Name: l.Name, Reason: l.Reason})
+	}
+	return names
+}
+
 // protectedNames hands the protected names to the sandbox in its own terms.
 func protectedNames(p *policy.Policy) []sandbox.Protected {
 	var names []sandbox.Protected

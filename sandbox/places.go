@@ -91,8 +91,8 @@ func (ps *places) look(dir, full, name string, hops int) *place {
 		return &place{real: dir, mode: unix.S_IFREG, missing: name}
 	case err != nil:
 		return &place{real: dir, err: &fs.PathError{Op: "lstat", Path: full, Err: err}}
-	case uint32(stat.Mode)&unix.S_IFMT != unix.S_IFLNK: //nolint:unconvert // 16 bits on other systems
-		return &place{real: full, mode: uint32(stat.Mode)} //nolint:unconvert // likewise
+	case modeOf(&stat)&unix.S_IFMT != unix.S_IFLNK:
+		return &place{real: full, mode: modeOf(&stat)}
 	}
 	if hops >= 40 {
 		return &place{real: dir, err: &fs.PathError{Op: "lookup", Path: full, Err: syscall.ELOOP}}

@@ -28,6 +28,8 @@ type Plan struct {
 	Make  []Make   // placeholders
 	Watch []string // protected paths that are compared at the end
 
+	ledger ledger
+
 	StateDir string
 	Notes    []string // what the rules ask for and does not apply here, with the reason
 }
@@ -87,6 +89,7 @@ func (r *resolver) fill(plan *Plan) error {
 	if n := len(plan.Mounts) + len(plan.Pins); n > maxMounts {
 		return fmt.Errorf("the rules need %d mounts, which is more than %d; name folders instead of what is in them", n, maxMounts)
 	}
+	plan.ledger = r.ledger
 	plan.Make = r.placeholders
 	plan.Notes = r.notes
 	slices.Sort(plan.Watch)

@@ -234,6 +234,8 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 		initial[head[0]] = true
 		initial[strings.ToUpper(head)[0]] = true
 	}
+	later := newLaterNames(r.spec.Later)
+	r.ledger.names = later
 	match := func(name []byte) bool {
 		if !initial[name[0]] {
 			return false
@@ -257,10 +259,24 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 		},
 		// Packages ship folders like .vscode; only repositories matter among them.
 		keepName: func(dir string, name []byte) bool {
-			return match(name) && (!inModules(dir) || strings.EqualFold(string(name), ".git"))
+			return match(name) && (!inModules(dir) || strings.EqualFold(string(name), ".git")) || later.match(dir, name) != ""
 		},
+		stamp: true,
 	}
 	found, unseen := walk.run(dirs)
+	found = slices.DeleteFunc(found, func(path string) bool {
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if later.match(parent(path), []byte(name)) == "" {
+			return false
+		}
+		r.ledger.files = append(r.ledger.files, path)
+		return !match([]byte(name))
+	})
+	r.ledger.dirs = walk.stamps
+	if len(walk.stamps) > maxLedgerDirs {
+		r.notef("more than %d folders: changes in them are not told at the end", maxLedgerDirs)
+		r.ledger.dirs = nil
+	}
 	for _, dir := range unseen {
 		r.notef("%q could not be searched for protected names, so it is read-only", dir)
 		if err := r.denyWrite(dir, "not searched for protected names", NoPlaceholder, NoPlaceholder); err != nil {

@@ -25,6 +25,7 @@ type resolver struct {
 	placeholders []Make
 	planned      map[string]bool // paths that a placeholder will make
 	notes        []string
+	ledger       ledger
 }
 
 // root is a write root that exists.

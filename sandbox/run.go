@@ -61,6 +61,7 @@ type Sandbox struct {
 	holds  *placeholders
 	plan   *Plan
 	watch  map[string]os.FileInfo
+	later  *watcher
 }
 
 // New starts the process that will become the sandbox. It returns when bubblewrap
@@ -99,6 +100,7 @@ func (s *Sandbox) Prepare(plan *Plan) error {
 		}
 		s.watch[path] = info
 	}
+	s.later = plan.ledger.watch()
 	return nil
 }
 
@@ -118,16 +120,16 @@ func (s *Sandbox) Wait() Status { return s.run.wait() }
 // Signal sends a signal to the command, and to it only.
 func (s *Sandbox) Signal(sig os.Signal) error { return s.run.signal(sig) }
 
-// Changed lists the protected paths that are not what they were at the start:
-// somebody outside changed them, or they were replaced through a symlink.
-func (s *Sandbox) Changed() []string {
-	var changed []string
-	for path, before := range s.watch {
-		if now, err := os.Lstat(path); err != nil || !os.SameFile(before, now) {
-			changed = append(changed, path)
+// Changes tells, once the command has ended, what is not as it was and matters later:
+// the most important first, and not more than a hundred.
+func (s *Sandbox) Changes() []Change {
+	var changed []Change
+	for _, path := range s.plan.Watch {
+		if now, err := os.Lstat(path); err != nil || !os.SameFile(s.watch[path], now) {
+			changed = append(changed, Change{Kind: ChangedProtected, Path: path})
 		}
 	}
-	return changed
+	return append(changed, s.later.changes()...)
 }
 
 // Close ends the sandbox, if it has not ended, and removes its placeholders. To
@@ -138,6 +140,9 @@ func (s *Sandbox) Close() {
 	}
 	s.closed = true
 	s.run.close()
+	if s.later != nil {
+		s.later.links.end()
+	}
 	if s.holds != nil {
 		s.holds.release()
 		s.holds = nil

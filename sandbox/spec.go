@@ -109,6 +109,7 @@ type Spec struct {
 
 	Rules   []PathRule
 	Protect []Protected
+	Later   []Later
 	// RepoPaths names further paths to protect in a repository whose git folder is
 	// given (its core.hooksPath); nil names none.
 	RepoPaths func(gitDir string) []string

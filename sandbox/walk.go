@@ -19,6 +19,8 @@ type walker struct {
 	// first, which spares making the path; nil means yes.
 	keepName func(dir string, name []byte) bool
 	keep     func(path string) bool
+	// stamp asks for the stamps of all folders that were read.
+	stamp bool
 
 	mu     sync.Mutex
 	wake   *sync.Cond
@@ -26,7 +28,21 @@ type walker struct {
 	busy   int
 	late   bool
 	found  []string
+	stamps []dirStamp
 	unseen []string
+}
+
+// dirStamp is a folder and when something in it was last made, removed or renamed,
+// or its mode changed: st_ctim of struct stat, in nanoseconds.
+type dirStamp struct {
+	path  string
+	ctime int64
+}
+
+// batch is what one goroutine found in its share of the folders.
+type batch struct {
+	found, dirs []string
+	stamps      []dirStamp
 }
 
 // run walks the trees below dirs and returns the entries kept, in no order, and
@@ -49,7 +65,7 @@ func (w *walker) run(dirs []string) (found, unseen []string) {
 // work reads folders until none is left, or more wait than one should do alone.
 func (w *walker) work(alone int) {
 	buf := make([]byte, 32<<10)
-	var found, dirs []string
+	var b batch
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
@@ -67,11 +83,10 @@ func (w *walker) work(alone int) {
 		w.busy++
 		w.mu.Unlock()
 
-		found, dirs = found[:0], dirs[:0]
+		b.found, b.dirs, b.stamps = b.found[:0], b.dirs[:0], b.stamps[:0]
 		var failed []string
 		for _, dir := range mine {
-			var ok bool
-			if found, dirs, ok = w.read(dir, buf, found, dirs); !ok {
+			if !w.read(dir, buf, &b) {
 				failed = append(failed, dir)
 			}
 		}
@@ -79,8 +94,9 @@ func (w *walker) work(alone int) {
 
 		w.mu.Lock()
 		w.busy--
-		w.found = append(w.found, found...)
-		w.queue = append(w.queue, dirs...)
+		w.found = append(w.found, b.found...)
+		w.queue = append(w.queue, b.dirs...)
+		w.stamps = append(w.stamps, b.stamps...)
 		w.unseen = append(w.unseen, failed...)
 		w.late = w.late || late
 		w.wake.Broadcast()
@@ -88,19 +104,18 @@ func (w *walker) work(alone int) {
 }
 
 // entry handles one entry of a folder that has been read.
-func (w *walker) entry(dir string, name []byte, isDir bool, found, dirs []string) ([]string, []string) {
+func (w *walker) entry(dir string, name []byte, isDir bool, b *batch) {
 	kept := w.keepName == nil || w.keepName(dir, name)
 	if !kept && !isDir {
-		return found, dirs
+		return
 	}
 	path := join(dir, name)
 	if kept && (w.keep == nil || w.keep(path)) {
-		found = append(found, path)
+		b.found = append(b.found, path)
 	}
 	if isDir && (w.visit == nil || w.visit(path, name)) {
-		dirs = append(dirs, path)
+		b.dirs = append(b.dirs, path)
 	}
-	return found, dirs
 }
 
 func join(dir string, name []byte) string {

@@ -9,13 +9,13 @@ import (
 )
 
 // read lists one folder. It reports false if that could not be done.
-func (w *walker) read(dir string, _ []byte, found, dirs []string) ([]string, []string, bool) {
+func (w *walker) read(dir string, _ []byte, b *batch) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return found, dirs, errors.Is(err, fs.ErrNotExist)
+		return errors.Is(err, fs.ErrNotExist)
 	}
 	for _, e := range entries {
-		found, dirs = w.entry(dir, []byte(e.Name()), e.IsDir(), found, dirs)
+		w.entry(dir, []byte(e.Name()), e.IsDir(), b)
 	}
-	return found, dirs, true
+	return true
 }

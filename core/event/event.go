@@ -19,7 +19,21 @@ type Kind string
 const (
 	Connect Kind = "connect" // a connection to a host
 	Changed Kind = "changed" // a protected path is not what it was at the start
+	Later   Kind = "later"   // a file that may be written, and runs or is followed later, outside, has changed
 )
+
+// rank orders the kinds by what matters most.
+func (k Kind) rank() int {
+	switch k {
+	case Changed:
+		return 0
+	case Connect:
+		return 1
+	case Later:
+		return 2
+	}
+	return 3
+}
 
 // Event is one thing that was blocked, as often as it happened.
 type Event struct {
@@ -29,6 +43,7 @@ type Event struct {
 	Reason string // why, in the words of the policy
 	Rule   string // the rule that spoke and where it stands; "" when no rule did
 	Hint   string // what would allow it; "" when nothing sensible does
+	Keep   string // of Later: what would keep it from changing; "" when nothing does
 	Count  int
 }
 
@@ -36,7 +51,7 @@ type Event struct {
 type Report struct {
 	// Code is the exit status of the command, 128+n if signal n ended it.
 	Code    int
-	Events  []Event // most frequent first
+	Events  []Event // the most important kind first, then the most frequent
 	Dropped int     // events beyond those that were kept
 }
 
@@ -89,7 +104,7 @@ func (r *Recorder) Report(code int) Report {
 		report.Events = append(report.Events, *e)
 	}
 	slices.SortFunc(report.Events, func(a, b Event) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), a.Time.Compare(b.Time), cmp.Compare(a.Target, b.Target))
+		return cmp.Or(cmp.Compare(a.Kind.rank(), b.Kind.rank()), cmp.Compare(b.Count, a.Count), a.Time.Compare(b.Time), cmp.Compare(a.Target, b.Target))
 	})
 	return report
 }

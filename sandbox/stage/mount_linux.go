@@ -362,3 +362,12 @@ func makeMountPoint(m Mount) error {
 	}
 	return f.Close()
 }
+
+// parent is the folder that holds an absolute path.
+func parent(path string) string {
+	i := strings.LastIndexByte(path, '/')
+	if i <= 0 {
+		return "/"
+	}
+	return path[:i]
+}

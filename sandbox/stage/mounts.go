@@ -43,12 +43,3 @@ type Mount struct {
 	Open   bool   // HideDir: folders below are revealed, so it must be passable
 	Reason string
 }
-
-// parent is the folder that holds an absolute path.
-func parent(path string) string {
-	i := strings.LastIndexByte(path, '/')
-	if i <= 0 {
-		return "/"
-	}
-	return path[:i]
-}

@@ -1,0 +1,271 @@
+package sandbox
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ChangeKind says what kind of change a [Change] is.
+type ChangeKind uint8
+
+// The kinds of changes, the most important first.
+const (
+	// ChangedProtected is a protected path that is not what it was: somebody outside
+	// changed it, or a mistake of ours let the command.
+	ChangedProtected ChangeKind = iota + 1
+	// ChangedHook is an executable hook in a repository that was made during the run.
+	ChangedHook
+	// ChangedLink is a file that was changed and has another name outside of the write
+	// roots, as those of package stores do.
+	ChangedLink
+	// ChangedLater is a file of Spec.Later that was changed, made or removed.
+	ChangedLater
+)
+
+// Change is something that the end of a run has to tell.
+type Change struct {
+	Kind   ChangeKind
+	Path   string
+	Reason string // of ChangedLater: what Spec.Later says
+}
+
+// Later is a name of files that may be written, and that something outside runs or
+// follows later. Changes to them are told at the end of a run.
+type Later struct {
+	// Name is the last component of a path, "*.ext" for all with that ending, or two
+	// components such as ".cargo/config.toml".
+	Name   string
+	Reason string
+}
+
+// Bounds of what is looked at once the command has ended.
+const (
+	maxLedgerDirs = 200_000
+	maxLinks      = 50_000
+	maxChanges    = 100
+	ledgerTime    = time.Second
+)
+
+// ledger is what a plan knows of the write roots, so that the end of the run can tell
+// what has changed. The folders have the stamps of the search for protected names, and
+// only those that changed are read again.
+type ledger struct {
+	names laterNames
+	dirs  []dirStamp
+	files []string // those of names that exist
+}
+
+// laterNames are the names of Spec.Later by the form that they have.
+type laterNames struct {
+	whole, ending map[string]string
+	pairs         map[string]map[string]string // by folder
+}
+
+func newLaterNames(list []Later) laterNames {
+	n := laterNames{whole: map[string]string{}, ending: map[string]string{}, pairs: map[string]map[string]string{}}
+	for _, l := range list {
+		dir, name, pair := strings.Cut(l.Name, "/")
+		switch {
+		case pair && n.pairs[dir] == nil:
+			n.pairs[dir] = map[string]string{name: l.Reason}
+		case pair:
+			n.pairs[dir][name] = l.Reason
+		case strings.HasPrefix(l.Name, "*"):
+			n.ending[l.Name[1:]] = l.Reason
+		default:
+			n.whole[l.Name] = l.Reason
+		}
+	}
+	return n
+}
+
+// match gives the reason of a name in a folder, "" for one that does not count. What
+// packages ship does not.
+func (n *laterNames) match(dir string, name []byte) string {
+	reason := n.whole[string(name)]
+	if reason == "" {
+		reason = n.ending[filepath.Ext(string(name))]
+	}
+	if reason == "" {
+		if pair := n.pairs[dir[strings.LastIndexByte(dir, '/')+1:]]; pair != nil {
+			reason = pair[string(name)]
+		}
+	}
+	if reason != "" && inModules(dir) {
+		return ""
+	}
+	return reason
+}
+
+// fileStamp tells whether a file is the same and unchanged.
+type fileStamp struct {
+	dev, ino     uint64
+	mtime, ctime int64
+	links        uint64
+}
+
+func stampOf(path string) (fileStamp, bool) {
+	var stat unix.Stat_t
+	if unix.Lstat(path, &stat) != nil {
+		return fileStamp{}, false
+	}
+	return stampFrom(&stat), true
+}
+
+// watcher is a ledger in use.
+type watcher struct {
+	ledger
+	before map[string]fileStamp
+	began  int64 // by the clock that the kernel stamps files with
+	links  *linkWatch
+}
+
+func (l *ledger) watch() *watcher {
+	w := &watcher{ledger: *l, before: make(map[string]fileStamp, len(l.files)), began: kernelNow()}
+	for _, path := range l.files {
+		w.before[path], _ = stampOf(path)
+	}
+	w.links = newLinkWatch(w)
+	return w
+}
+
+// changes tells what has changed since watch.
+func (w *watcher) changes() []Change {
+	deadline := time.Now().Add(ledgerTime)
+	var out []Change
+	for path, before := range w.before {
+		if now, ok := stampOf(path); !ok || now != before {
+			out = append(out, Change{ChangedLater, path, w.names.match(parent(path), []byte(path[strings.LastIndexByte(path, '/')+1:]))})
+		}
+	}
+	out = append(out, w.made(deadline)...)
+	for _, path := range w.links.changed() {
+		out = append(out, Change{Kind: ChangedLink, Path: path})
+	}
+	slices.SortFunc(out, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path))
+	})
+	return out[:min(len(out), maxChanges)]
+}
+
+// made looks for what is new in the folders that changed, and for new folders.
+func (w *watcher) made(deadline time.Time) []Change {
+	changed := w.changedDirs()
+	if len(changed) == 0 {
+		return nil
+	}
+	known := make(map[string]bool)
+	for _, d := range w.dirs {
+		if changed[parent(d.path)] {
+			known[d.path] = true
+		}
+	}
+	var out []Change
+	var fresh []string // folders that were not there
+	var hooks []string
+	look := walker{
+		deadline: deadline,
+		visit:    func(string, []byte) bool { return false },
+		keep:     func(string) bool { return true },
+	}
+	found, _ := look.run(keys(changed))
+	for _, path := range found {
+		dir, name := parent(path), path[strings.LastIndexByte(path, '/')+1:]
+		if reason := w.names.match(dir, []byte(name)); reason != "" {
+			if _, was := w.before[path]; !was {
+				out = append(out, Change{ChangedLater, path, reason})
+			}
+			continue
+		}
+		if known[path] || !isDir(path) {
+			continue
+		}
+		fresh = append(fresh, path)
+		if name == "hooks" {
+			hooks = append(hooks, path)
+		}
+		for file, reason := range w.names.pairs[name] {
+			if _, ok := stampOf(path + "/" + file); ok && !inModules(dir) {
+				out = append(out, Change{ChangedLater, path + "/" + file, reason})
+			}
+		}
+	}
+	within := walker{deadline: deadline, keepName: func(_ string, name []byte) bool { return string(name) == "hooks" }}
+	more, _ := within.run(fresh)
+	for _, dir := range append(hooks, more...) {
+		for _, hook := range executables(dir) {
+			out = append(out, Change{Kind: ChangedHook, Path: hook})
+		}
+	}
+	return out
+}
+
+// changedDirs are the folders in which something was made, removed or renamed.
+func (w *watcher) changedDirs() map[string]bool {
+	changed := map[string]bool{}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	parts := 1
+	if len(w.dirs) > 500 {
+		parts = runtime.GOMAXPROCS(0)
+	}
+	size := (len(w.dirs) + parts - 1) / max(parts, 1)
+	for part := range slices.Chunk(w.dirs, max(size, 1)) {
+		group.Go(func() {
+			var mine []string
+			for _, d := range part {
+				if now, ok := stampOf(d.path); ok && now.ctime != d.ctime {
+					mine = append(mine, d.path)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, path := range mine {
+				changed[path] = true
+			}
+		})
+	}
+	group.Wait()
+	return changed
+}
+
+// executables are the hooks that git would run from a folder of hooks: files that can
+// be executed and are no samples. The folder must be a repository's.
+func executables(dir string) []string {
+	if _, ok := stampOf(parent(dir) + "/HEAD"); !ok {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if info, err := os.Stat(join(dir, []byte(e.Name()))); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 &&
+			!strings.HasSuffix(e.Name(), ".sample") {
+			out = append(out, join(dir, []byte(e.Name())))
+		}
+	}
+	return out
+}
+
+func isDir(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
+}
+
+func keys(set map[string]bool) []string {
+	out := make([]string, 0, len(set))
+	for k := range set {
+		out = append(out, k)
+	}
+	return out
+}
