@@ -1,7 +1,5 @@
 package stage
 
-import "strings"
-
 // Kind says what a mount does to its path.
 type Kind uint8
 
