@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
+	"net"
 	"net/http/httputil"
 	"time"
 )
@@ -15,7 +17,8 @@ type requestBody struct {
 	left    int64     // of Content-Length
 	chunks  io.Reader // instead, if chunked
 	started bool
-	done    bool // read to its end
+	done    bool  // read to its end
+	err     error // reading from the client failed
 }
 
 func newRequestBody(x *exchange) *requestBody {
@@ -45,7 +48,7 @@ func (b *requestBody) start() error {
 }
 
 // Read reads content with its framing taken off.
-func (b *requestBody) Read(p []byte) (int, error) {
+func (b *requestBody) Read(p []byte) (n int, err error) {
 	if b.done {
 		return 0, io.EOF
 	}
@@ -53,19 +56,30 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if b.chunks != nil {
-		n, err := b.chunks.Read(p)
+		n, err = b.chunks.Read(p)
 		if err == io.EOF { //nolint:errorlint // the reader's own
 			if err = skipTrailer(b.x.c.br, b.x.c.run.MaxHeaderBytes); err == nil {
 				b.done, err = true, io.EOF
 			}
 		}
-		return n, err
+	} else {
+		if int64(len(p)) > b.left {
+			p = p[:b.left]
+		}
+		n, err = b.x.c.br.Read(p)
+		err = b.count(int64(n), err)
 	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
+	if err != nil && !b.done {
+		b.err = err
 	}
-	n, err := b.x.c.br.Read(p)
-	return n, b.count(int64(n), err)
+	return n, err
+}
+
+// malformed reports whether content came that cannot be what the client meant,
+// rather than none.
+func (b *requestBody) malformed() bool {
+	var failure net.Error
+	return b.err != nil && !errors.As(b.err, &failure) && !errors.Is(b.err, io.EOF) && !errors.Is(b.err, io.ErrUnexpectedEOF)
 }
 
 // count notes n bytes of Content-Length as read.
@@ -89,7 +103,11 @@ func skipTrailer(br *bufio.Reader, most int) error {
 		if err != nil {
 			return err
 		}
-		if len(line) <= len(crlf) {
+		line, ok := bytes.CutSuffix(line, crlf)
+		if !ok || bytes.IndexByte(line, '\r') >= 0 {
+			return errors.New("a line of the trailer does not end in CRLF")
+		}
+		if len(line) == 0 {
 			return nil
 		}
 		most -= len(line)
@@ -120,6 +138,7 @@ func (b *requestBody) WriteTo(w io.Writer) (sent int64, err error) {
 	more, err := io.Copy(w, &io.LimitedReader{R: b.x.c.conn, N: b.left})
 	if err == nil && more < b.left {
 		err = io.ErrUnexpectedEOF
+		b.err = err // a failure may also be the other side's
 	}
 	if err = b.count(more, err); b.done {
 		err = nil

@@ -138,6 +138,9 @@ func (x *exchange) fetch(req *http.Request) *http.Response {
 // failure says how to answer a request that has failed with err.
 func (x *exchange) failure(err error) (status int, fields []string, text string) {
 	var refused *refusedError
+	if errors.Is(err, errContent) {
+		return http.StatusBadRequest, nil, "Bad Request"
+	}
 	if !errors.As(err, &refused) {
 		x.c.run.Logf("proxy: %s %s port %d: %v", x.req.Method, x.req.Host, x.req.Port, err)
 		return http.StatusBadGateway, nil, "Bad Gateway"

@@ -135,6 +135,87 @@ func TestBusyConnectionsMakeOthersWait(t *testing.T) {
 	}
 }
 
+// A client that comes to wait for its next request makes room for one that was
+// kept out while it was busy.
+func TestIdleAgainMakesRoom(t *testing.T) {
+	arrived, answer := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == "/slow" {
+			close(arrived)
+			<-answer
+		}
+	}), func(s *Server) { s.MaxConns, s.IdleTimeout = 1, time.Hour })
+	first := w.dial().send(get("http://" + w.up + "/slow"))
+	<-arrived
+	next := w.dial().send(get("http://" + w.up + "/"))
+	time.Sleep(20 * time.Millisecond) // next is accepted, most likely, and has found no room
+	close(answer)
+	first.response("GET")
+	if resp, _ := next.response("GET"); resp.Code != 200 {
+		t.Error(resp.Status)
+	}
+}
+
+// A client that has gone does not hold its place until the upstream has spoken.
+func TestGoneClientsAreLetGo(t *testing.T) {
+	post := func(w *world, fields, content string) string {
+		return "POST http://" + w.up + "/ HTTP/1.1\r\n" + authField + fields + "\r\n" + content
+	}
+	for name, request := range map[string]func(*world) string{
+		"asked":        func(w *world) string { return get("http://" + w.up + "/") },
+		"half way":     func(w *world) string { return get("http://" + w.up + "/half") },
+		"half a chunk": func(w *world) string { return get("http://" + w.up + "/chunks") },
+		"long":         func(w *world) string { return get("http://" + w.up + "/long") },
+		"uploaded":     func(w *world) string { return post(w, "Content-Length: 3\r\n", "abc") },
+		"uploading":    func(w *world) string { return post(w, "Content-Length: 30\r\n", "abc") },
+		"chunks":       func(w *world) string { return post(w, "Transfer-Encoding: chunked\r\n", "3\r\nab") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			arrived, ended := make(chan struct{}), make(chan struct{})
+			w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+				conn, _, err := http.NewResponseController(rw).Hijack()
+				if err != nil {
+					return
+				}
+				switch req.URL.Path {
+				case "/half":
+					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Le")
+				case "/chunks":
+					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")
+				case "/long":
+					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 10000))
+				}
+				close(arrived)
+				_, _ = io.Copy(io.Discard, conn) // until the proxy lets go
+				close(ended)
+			}), func(s *Server) { s.glance = 20 * time.Millisecond })
+			c := w.dial().send(request(w))
+			<-arrived
+			_ = c.Close()
+			select {
+			case <-ended:
+			case <-time.After(patient):
+				t.Error("the upstream is held on to")
+			}
+		})
+	}
+}
+
+// Content that cannot be read is the client's fault, and ends the request.
+func TestMalformedContent(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	for _, content := range []string{
+		"x\r\n", "3\r\nabcd\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n", "11111111111111111\r\nabc",
+		"0\r\nT: 1\n\r\n", "0\r\nT\n", "0\r\n\n", "0\r\nx\ry\r\n\r\n",
+	} {
+		c := w.dial().send("POST http://" + w.up + "/ HTTP/1.1\r\n" + authField + "Transfer-Encoding: chunked\r\n\r\n" + content)
+		if resp, _ := c.response("POST"); resp.Code != 400 || !resp.Close {
+			t.Errorf("%q: %s", content, resp.Status)
+		}
+		c.closed()
+	}
+}
+
 func TestSlowClientsAreCut(t *testing.T) {
 	t.Run("silent", func(t *testing.T) {
 		w := newWorld(t, nil, func(s *Server) { s.FirstByteTimeout = time.Millisecond })

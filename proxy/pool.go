@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -23,18 +24,42 @@ type upstream struct {
 	key    poolKey
 	addr   netip.Addr // the peer, if it was dialled by a host's name
 	budget int        // bytes that may still be read into br
-	used   time.Time  // when it was put into the pool
+	glance time.Duration
+	stay   func() bool // asked at a glance without a byte: is it worth waiting on?
+	moved  bool        // a byte came since the last glance
+	used   time.Time   // when it was put into the pool
 	reused bool
 }
 
-// Read is what br reads through, to keep endless heads out of memory.
+// Read is what br reads through, to keep endless heads out of memory and to end
+// waiting for what nobody wants any more.
 func (u *upstream) Read(p []byte) (int, error) {
 	if u.budget <= 0 {
 		return 0, errResponseHead
 	}
-	n, err := u.conn.Read(p)
-	u.budget -= n
-	return n, err
+	for {
+		n, err := u.conn.Read(p)
+		u.budget -= n
+		u.moved = u.moved || n > 0
+		if n > 0 || !u.glanced(err) {
+			return n, err
+		}
+	}
+}
+
+// glanced reports whether err, of reading from conn, says no more than that it
+// was time for a glance, and reading goes on.
+func (u *upstream) glanced(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !u.moved && !u.stay() {
+		return false
+	}
+	return u.watch() == nil
+}
+
+// watch sets the time of the next glance.
+func (u *upstream) watch() error {
+	u.moved = false
+	return u.conn.SetReadDeadline(time.Now().Add(u.glance))
 }
 
 // poolKey names the destination that a connection was checked for: a request
@@ -111,24 +136,28 @@ func (p *pool) put(u *upstream) bool {
 func (p *pool) sweep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	limit := time.Now().Add(-p.keep)
+	p.timer = nil
+	now := time.Now()
+	next := now.Add(p.keep)
 	for key, list := range p.idle {
-		fresh := 0
-		for fresh < len(list) && list[fresh].used.Before(limit) {
-			_ = list[fresh].conn.Close()
-			freeReader(list[fresh].br)
-			fresh++
+		stale := 0
+		for stale < len(list) && now.Sub(list[stale].used) >= p.keep {
+			_ = list[stale].conn.Close()
+			freeReader(list[stale].br)
+			stale++
 		}
-		p.n -= fresh
-		if fresh == len(list) {
+		p.n -= stale
+		if stale == len(list) {
 			delete(p.idle, key)
-		} else {
-			p.idle[key] = append(list[:0:0], list[fresh:]...)
+			continue
+		}
+		p.idle[key] = append(list[:0:0], list[stale:]...)
+		if end := list[stale].used.Add(p.keep); end.Before(next) {
+			next = end
 		}
 	}
-	p.timer = nil
 	if p.n > 0 && !p.closed {
-		p.timer = time.AfterFunc(p.keep, p.sweep)
+		p.timer = time.AfterFunc(next.Sub(now), p.sweep)
 	}
 }
 
@@ -173,7 +202,7 @@ func (r *run) connect(rt *route) (*upstream, error) {
 	if !r.track(conn) {
 		return nil, r.ctx.Err()
 	}
-	u := &upstream{conn: conn, key: key, peek: newPeeker(conn)}
+	u := &upstream{conn: conn, key: key, peek: newPeeker(conn), glance: r.glance}
 	u.br = newReader(u)
 	if !rt.addr.IsValid() && rt.parent == nil {
 		if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
@@ -191,11 +220,21 @@ func (r *run) discard(u *upstream) {
 
 // release puts u into the pool, or closes it if there is no use for it.
 func (r *run) release(u *upstream) {
-	if u.br.Buffered() > 0 || !r.pool.put(u) {
-		r.discard(u)
+	if u.br.Buffered() == 0 && r.shelve(u) {
 		return
 	}
+	r.discard(u)
+}
+
+// shelve hands u over to the pool, which closes it from then on. It is one step
+// for everybody else: who takes u at once must find it forgotten already, or
+// would have its own mark in open taken away.
+func (r *run) shelve(u *upstream) bool {
 	r.mu.Lock()
-	delete(r.open, u.conn) // the pool closes it from now on
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	if !r.pool.put(u) {
+		return false
+	}
+	delete(r.open, u.conn)
+	return true
 }

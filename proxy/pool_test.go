@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A kept connection to an address that the guard has come to refuse is not
@@ -90,5 +94,63 @@ func TestBadAnswers(t *testing.T) {
 				t.Errorf("%s: %q", resp.Status, body)
 			}
 		})
+	}
+}
+
+// A connection that one request gives back and another takes at the same moment
+// is still closed when the run ends.
+func TestTakenConnectionsStayTracked(t *testing.T) {
+	r := newRun(t.Context(), Server{Logf: t.Logf})
+	defer r.closeAll()
+	here, there := net.Pipe()
+	defer there.Close()
+	u := &upstream{conn: here, key: poolKey{host: "allowed.test", port: 80}}
+	u.br = newReader(u)
+	r.track(here)
+
+	r.mu.Lock() // holds release up half way
+	var giving sync.WaitGroup
+	giving.Go(func() { r.release(u) })
+	taken := (*upstream)(nil)
+	for end := time.Now().Add(50 * time.Millisecond); taken == nil && time.Now().Before(end); runtime.Gosched() {
+		taken = r.pool.get(u.key)
+	}
+	if taken != nil {
+		r.open[here] = struct{}{} // what track does
+	}
+	r.mu.Unlock()
+	giving.Wait()
+	if taken == nil {
+		taken = r.pool.get(u.key)
+		r.track(here)
+	}
+	r.mu.Lock()
+	_, tracked := r.open[here]
+	r.mu.Unlock()
+	if taken != u || !tracked {
+		t.Errorf("took %v, tracked: %t", taken, tracked)
+	}
+}
+
+func TestIdleConnectionsAreClosedInTime(t *testing.T) {
+	const keep = 300 * time.Millisecond
+	var p pool
+	p.init(keep)
+	defer p.close()
+	put := func(host string) net.Conn {
+		here, there := net.Pipe()
+		u := &upstream{conn: here, key: poolKey{host: host}}
+		u.br = newReader(u)
+		p.put(u)
+		return there
+	}
+	put("a.test")
+	time.Sleep(keep / 2)
+	start := time.Now()
+	late := put("b.test")
+	_ = late.SetReadDeadline(start.Add(patient))
+	_, _ = late.Read(make([]byte, 1)) // until the pool closes it
+	if took := time.Since(start); took < keep/2 || took > keep*7/5 {
+		t.Errorf("closed after %v, want about %v", took, keep)
 	}
 }

@@ -156,15 +156,15 @@ func (x *exchange) relay(u *upstream, n int64) (complete bool) {
 	if x.send(nil, nil) != nil {
 		return false
 	}
-	src := io.Reader(u.conn)
-	if n > 0 {
-		src = &io.LimitedReader{R: u.conn, N: n}
-	}
-	sent, err := io.Copy(x.c.conn, src) // splice(2)
-	if x.left > 0 {
+	for {
+		sent, err := io.Copy(x.c.conn, &io.LimitedReader{R: u.conn, N: n}) // splice(2)
+		n -= sent
 		x.left -= sent
+		u.moved = u.moved || sent > 0
+		if err == nil || !u.glanced(err) {
+			return n == 0
+		}
 	}
-	return err == nil && (n < 0 || sent == n)
 }
 
 // end sends what is left to send and reports whether the connection can take

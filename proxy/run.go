@@ -24,7 +24,7 @@ type run struct {
 	serving sync.WaitGroup // the workers
 
 	mu      sync.Mutex
-	room    sync.Cond // a client connection ended, or the run did
+	room    sync.Cond // a client connection ended or can be closed, or the run ended
 	open    map[io.Closer]struct{}
 	clients int
 	waiting list.List // of *client without a complete request, oldest first
@@ -148,6 +148,7 @@ func (r *run) wait(c *client) {
 	r.mu.Lock()
 	if c.waiting == nil {
 		c.waiting = r.waiting.PushBack(c)
+		r.room.Signal() // somebody may have found nobody to close
 	}
 	r.mu.Unlock()
 }

@@ -132,6 +132,8 @@ type Server struct {
 	// complete request is closed for it; if there is none, it waits. 0 means
 	// 1024.
 	MaxConns int
+
+	glance time.Duration // how often it is looked whether a silent upstream is still waited for; 0 means 5 s
 }
 
 const (
@@ -140,6 +142,7 @@ const (
 	defaultHeaderTimeout    = 30 * time.Second
 	defaultIdleTimeout      = 60 * time.Second
 	defaultMaxConns         = 1024
+	defaultGlance           = 5 * time.Second
 	dialTimeout             = 30 * time.Second
 )
 
@@ -207,6 +210,7 @@ func (s Server) withDefaults() Server {
 	orDefault(&s.HeaderTimeout, defaultHeaderTimeout)
 	orDefault(&s.IdleTimeout, defaultIdleTimeout)
 	orDefault(&s.MaxConns, defaultMaxConns)
+	orDefault(&s.glance, defaultGlance)
 	return s
 }
 

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -16,6 +15,9 @@ import (
 // errUnanswered says that an upstream closed its connection instead of
 // answering. On a kept connection that may be because it had waited too long.
 var errUnanswered = errors.New("no answer")
+
+// errContent says that the content of a request is malformed.
+var errContent = errors.New("malformed content")
 
 // roundTrip sends the request and reads the head of the answer.
 func (x *exchange) roundTrip(rt *route, req *http.Request) (*http.Response, error) {
@@ -30,6 +32,9 @@ func (x *exchange) roundTrip(rt *route, req *http.Request) (*http.Response, erro
 			return resp, nil
 		}
 		t.finish()
+		if x.body != nil && x.body.malformed() {
+			return nil, errContent
+		}
 		if !u.reused || x.body != nil || !errors.Is(err, errUnanswered) || !idempotent(req.Method) {
 			return nil, err
 		}
@@ -51,7 +56,8 @@ func idempotent(method string) bool {
 type transfer struct {
 	x      *exchange
 	u      *upstream
-	upload chan error // the request's content is being sent; nil if it has none
+	upload chan error // the request's content is being sent; nil if it is not, or no more
+	failed error      // sending it did
 
 	left     int64 // of the response's content, -1 until the end
 	chunked  bool  // then it is read from inner instead
@@ -64,6 +70,10 @@ type transfer struct {
 // begin sends the request and reads the head of the answer.
 func (t *transfer) begin(rt *route, req *http.Request) (*http.Response, error) {
 	x, u := t.x, t.u
+	u.budget, u.stay = maxResponseHead, t.stay
+	if err := u.watch(); err != nil {
+		return nil, errors.Join(errUnanswered, err)
+	}
 	if _, err := u.conn.Write(x.appendRequest(x.c.out[:0], rt, req)); err != nil {
 		return nil, errors.Join(errUnanswered, err)
 	}
@@ -72,10 +82,16 @@ func (t *transfer) begin(rt *route, req *http.Request) (*http.Response, error) {
 		// reading until its answer is taken.
 		t.upload = make(chan error, 1)
 		x.uploading = true
-		x.c.run.serving.Go(func() { t.upload <- x.sendBody(u.conn) })
+		x.c.run.serving.Go(func() {
+			err := x.sendBody(u.conn)
+			if x.body.err != nil {
+				_ = u.conn.Close() // half a request is all that it will ever get
+			}
+			t.upload <- err
+		})
 	}
-	if err := t.awaitAnswer(); err != nil {
-		return nil, err
+	if _, err := u.br.Peek(1); err != nil {
+		return nil, errors.Join(errUnanswered, err)
 	}
 	a, err := readAnswer(u.br)
 	if err != nil {
@@ -152,23 +168,19 @@ func (x *exchange) sendBody(w net.Conn) error {
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
-// awaitAnswer waits for the first byte, as long as the client does.
-func (t *transfer) awaitAnswer() error {
-	const glance = 5 * time.Second
-	t.u.budget = maxResponseHead
-	for {
-		_ = t.u.conn.SetReadDeadline(time.Now().Add(glance))
-		_, err := t.u.br.Peek(1)
-		if err == nil {
-			return t.u.conn.SetReadDeadline(time.Time{})
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return errors.Join(errUnanswered, err)
-		}
-		if t.upload == nil && gone(t.x.c.conn) {
-			return errors.New("the client is gone")
+// stay reports whether a silent upstream may still say something that somebody
+// wants: as long as the client sends or waits. A client that has closed its side
+// waits for what comes without a pause only.
+func (t *transfer) stay() bool {
+	if t.upload != nil {
+		select {
+		case t.failed = <-t.upload:
+			t.upload = nil
+		default:
+			return true
 		}
 	}
+	return t.failed == nil && !gone(t.x.c.conn)
 }
 
 // Read reads the response's content with its framing taken off.
@@ -225,19 +237,21 @@ func (t *transfer) finish() {
 	t.finished = true
 	if !t.complete {
 		t.x.broken = t.x.headDone
-		t.x.mustClose = t.x.mustClose || t.upload != nil
+		t.x.mustClose = t.x.mustClose || t.x.body != nil
 	}
 	if t.upload != nil {
 		// An answer given early ends the upload; one that has sent everything
 		// already does not notice.
 		_ = t.x.c.conn.SetReadDeadline(time.Unix(1, 0))
 		_ = t.u.conn.SetWriteDeadline(time.Unix(1, 0))
-		if err := <-t.upload; err != nil {
-			t.keep, t.x.mustClose = false, true
-		}
+		t.failed = <-t.upload
 		_ = t.x.c.conn.SetReadDeadline(time.Time{})
 		_ = t.u.conn.SetWriteDeadline(time.Time{})
 	}
+	if t.failed != nil {
+		t.keep, t.x.mustClose = false, true
+	}
+	t.u.stay = nil // which holds on to the client
 	if t.complete && t.keep {
 		t.x.c.run.release(t.u)
 	} else {
