@@ -42,6 +42,12 @@ func readAnswer(br *bufio.Reader) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
+		for name := range fields {
+			// textproto lets "Name :" pass, which the client may take for Name.
+			if !httpguts.ValidHeaderFieldName(name) {
+				return nil, fmt.Errorf("malformed header name %.100q", name)
+			}
+		}
 		if status == http.StatusSwitchingProtocols {
 			return nil, errors.New("upstream switches protocols though nobody asked it to")
 		}
@@ -62,7 +68,7 @@ func readAnswer(br *bufio.Reader) (*answer, error) {
 func (a *answer) frame() error {
 	lengths := a.header["Content-Length"]
 	if codings := a.header["Transfer-Encoding"]; len(codings) > 0 {
-		if len(codings) > 1 || !strings.EqualFold(strings.TrimSpace(codings[0]), "chunked") {
+		if len(codings) > 1 || !sameToken(strings.TrimSpace(codings[0]), "chunked") {
 			return fmt.Errorf("transfer coding %.100q", codings)
 		}
 		a.chunked = true

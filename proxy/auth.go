@@ -15,7 +15,7 @@ func (r *run) authorized(values []string) (user string, ok bool) {
 		return "", false
 	}
 	scheme, encoded, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Basic") {
+	if !sameToken(scheme, "Basic") {
 		return "", false
 	}
 	plain, err := base64.StdEncoding.DecodeString(strings.TrimLeft(encoded, " "))

@@ -24,6 +24,27 @@ func stripHop(h http.Header) {
 	}
 }
 
+// sameToken compares without case as protocols do, in ASCII: to
+// strings.EqualFold a Kelvin sign is a k.
+func sameToken(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
 // appendFields writes the fields of h in the form that they have on the wire.
 func appendFields(b []byte, h http.Header) []byte {
 	for name, values := range h {

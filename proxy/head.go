@@ -113,12 +113,12 @@ func parseHead(b []byte) (*head, error) {
 			h.length = int64(n)
 		case "Transfer-Encoding":
 			codings++
-			if !strings.EqualFold(value, "chunked") {
+			if !sameToken(value, "chunked") {
 				return nil, fmt.Errorf("transfer coding %q", value)
 			}
 			h.length = -1
 		case "Expect":
-			h.expect = strings.EqualFold(value, "100-continue") && h.http11
+			h.expect = sameToken(value, "100-continue") && h.http11
 		default:
 			h.header[name] = append(h.header[name], value)
 		}
@@ -162,7 +162,7 @@ func splitAbsolute(target string) (host string, port uint16, path string, err er
 	if !ok || strings.ContainsAny(scheme, "/?") {
 		return "", 0, "", errRelative
 	}
-	if !strings.EqualFold(scheme, "http") {
+	if !sameToken(scheme, "http") {
 		return "", 0, "", fmt.Errorf("scheme %q", scheme)
 	}
 	authority, path := rest, "/"

@@ -92,6 +92,7 @@ func TestHTTPRefused(t *testing.T) {
 		{"length list", get("http://allowed.test/", "Content-Length: 3, 3\r\n"), 400, "", ""},
 		{"signed length", get("http://allowed.test/", "Content-Length: +3\r\n"), 400, "", ""},
 		{"coding list", get("http://allowed.test/", "Transfer-Encoding: gzip, chunked\r\n"), 400, "", ""},
+		{"coding with a Kelvin sign", get("http://allowed.test/", "Transfer-Encoding: chunKed\r\n"), 400, "", ""},
 		{"disguised coding", get("http://allowed.test/", "Transfer-Encoding: \x0bchunked\r\n"), 400, "", ""},
 		{"coding in 1.0", strings.Replace(get("http://allowed.test/", "Transfer-Encoding: chunked\r\n"), "1.1", "1.0", 1), 400, "", ""},
 		{"not HTTP at all", "\x16\x03\x01\x00\x05hello", 400, "", ""},
@@ -261,6 +262,10 @@ func TestResponseForms(t *testing.T) {
 			_ = conn.Close()
 		case "/redirect":
 			http.Redirect(rw, req, "http://evil.test/", http.StatusFound)
+		case "/204":
+			conn, _, _ := http.NewResponseController(rw).Hijack()
+			fmt.Fprintf(conn, "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello")
+			_ = conn.Close()
 		case "/304":
 			rw.WriteHeader(http.StatusNotModified)
 		case "/101":
@@ -300,6 +305,7 @@ func TestResponseForms(t *testing.T) {
 	if resp.Length != int64(len(big)) || body != "" {
 		t.Errorf("HEAD: length %d, %q", resp.Length, body)
 	}
+	c.send(get(url + "/204")).expect("HTTP/1.1 204 No Content\r\n\r\n") // RFC 9110 §8.6: no Content-Length
 	if resp, _ := c.send(get(url + "/304")).response("GET"); resp.Code != 304 {
 		t.Errorf("304: %s", resp.Status)
 	}

@@ -5,9 +5,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -40,6 +42,42 @@ func TestServeEndsWithItsListener(t *testing.T) {
 	if c, err := new(net.Dialer).DialContext(t.Context(), "tcp", b.Addr().String()); err == nil {
 		_ = c.Close()
 		t.Error("the other listener is open")
+	}
+}
+
+// Serve does not return before an attempt to connect that lost the race has.
+func TestServeWaitsForItsDials(t *testing.T) {
+	var ended atomic.Bool
+	up := listen(t)
+	go func() {
+		if c, err := up.Accept(); err == nil {
+			_ = c.Close()
+		}
+	}()
+	s := &Server{
+		Token:  token,
+		Decide: func(context.Context, Request) Verdict { return Verdict{Allow: true} },
+		Resolve: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("10.255.255.1"), netip.MustParseAddr("127.0.0.1")}, nil
+		},
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if strings.HasPrefix(addr, "10.") {
+				<-ctx.Done()
+				time.Sleep(20 * time.Millisecond)
+				ended.Store(true)
+				return nil, ctx.Err()
+			}
+			return new(net.Dialer).DialContext(ctx, network, up.Addr().String())
+		},
+	}
+	l := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	dial(t, l.Addr().String()).send(connectTo("two.test:443")).response("CONNECT")
+	cancel()
+	if err := <-done; err != nil || !ended.Load() {
+		t.Errorf("Serve: %v; the other attempt has ended: %t", err, ended.Load())
 	}
 }
 

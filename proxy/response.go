@@ -48,6 +48,9 @@ func (x *exchange) WriteHeader(status int) {
 	b = appendFields(b, x.header)
 
 	x.bodiless = x.head.method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+	if status == http.StatusNoContent {
+		length = nil // RFC 9110 §8.6: a client might wait for what it announces
+	}
 	switch n, err := strconv.ParseUint(first(length), 10, 63); {
 	case err == nil:
 		b = appendField(b, "Content-Length", strconv.FormatUint(n, 10))

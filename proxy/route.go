@@ -81,10 +81,12 @@ func (r *run) admit(req Request) (*route, error) {
 	return rt, nil
 }
 
+// maxName is the longest name on the wire (RFC 1035 §2.3.4).
+const maxName = 255
+
 // plausibleName reports whether s consists of what host names consist of.
 func plausibleName(s string) bool {
-	const longest = 255
-	if s == "" || len(s) > longest {
+	if s == "" || len(s) > maxName {
 		return false
 	}
 	for i := range len(s) {
@@ -177,7 +179,7 @@ func (r *run) dialAny(addrs []netip.Addr, port uint16) (net.Conn, error) {
 				ip := addrs[0]
 				addrs = addrs[1:]
 				running++
-				go func() {
+				r.serving.Go(func() {
 					conn, err := dial(ctx, ip)
 					select {
 					case results <- result{conn, err}:
@@ -186,7 +188,7 @@ func (r *run) dialAny(addrs []netip.Addr, port uint16) (net.Conn, error) {
 							_ = conn.Close()
 						}
 					}
-				}()
+				})
 				next.Reset(head)
 			}
 		case res := <-results:

@@ -11,8 +11,9 @@ import (
 const (
 	recordHandshake = 0x16 // RFC 8446 §5.1
 	versionMajor    = 3
-	// maxHello bounds a ClientHello. One with post-quantum keys and a long
-	// session ticket has some 4 KiB.
+	// maxHello bounds a ClientHello with its records, which are parsed anew for
+	// each piece that comes. One with post-quantum keys and a long session ticket
+	// has some 4 KiB.
 	maxHello = 64 << 10
 )
 
@@ -33,7 +34,7 @@ func (e *frontedError) Error() string {
 
 // sameHost compares a server name with the canonical spelling of a host.
 func sameHost(name, host string) bool {
-	return strings.EqualFold(strings.TrimSuffix(name, "."), strings.TrimSuffix(host, "."))
+	return sameToken(strings.TrimSuffix(name, "."), strings.TrimSuffix(host, "."))
 }
 
 // serverName returns the host name in the ClientHello (RFC 8446 §4.1.2, RFC
@@ -92,7 +93,7 @@ func hostName(ext fields) (string, bool) {
 	kind, ok := list.take(1)
 	name, ok2 := list.vector(2)
 	// Only one type of name was ever defined, and only one of it may be there.
-	if !ok || !ok2 || kind[0] != 0 || len(name) == 0 || len(list) != 0 {
+	if !ok || !ok2 || kind[0] != 0 || len(name) == 0 || len(name) > maxName || len(list) != 0 {
 		return "", false
 	}
 	return string(name), true
@@ -102,6 +103,7 @@ func hostName(ext fields) (string, bool) {
 // returns its content.
 func handshakeMessage(b []byte) (fields, error) {
 	const recordHead, messageHead, clientHello, maxRecord = 5, 4, 1, 1 << 14
+	all := len(b)
 	var msg []byte
 	for {
 		if len(msg) > 0 && msg[0] != clientHello {
@@ -135,7 +137,7 @@ func handshakeMessage(b []byte) (fields, error) {
 		}
 		b = b[recordHead+n:]
 	}
-	if len(b) > 0 && b[0] != recordHandshake || len(msg) > maxHello {
+	if len(b) > 0 && b[0] != recordHandshake || all > maxHello {
 		return nil, errBadHello
 	}
 	return msg, errMoreHello

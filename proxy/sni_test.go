@@ -53,6 +53,12 @@ func TestServerName(t *testing.T) {
 	if name, err := serverName(hello(t, "")); name != "" || err != nil {
 		t.Errorf("no name: %q, %v", name, err)
 	}
+	if sameHost("a.Key.test", "a.key.test") {
+		t.Error("a Kelvin sign is a letter")
+	}
+	if name, err := serverName(hello(t, strings.Repeat("a.", 127)+"ab")); !errors.Is(err, errBadHello) {
+		t.Errorf("%d bytes of name: %v", len(name), err)
+	}
 	twice := strings.Replace(string(full), "allowed.test", "allowed.tes\x00", 1)
 	if name, _ := serverName([]byte(twice)); sameHost(name, "allowed.test") {
 		t.Error("NUL")
@@ -133,6 +139,7 @@ func TestFrontedHelloNeverLeaves(t *testing.T) {
 		"malformed":         "\x16\x03\x01\x00\x04\x02\x00\x00\x00",
 		"not a ClientHello": "\x16\x03\x03\x00\x04\x0b\x00\x00\x00",
 		"endless":           "\x16\x03\x01\x40\x00\x01\xff\xff\xff",
+		"crumbs":            "\x16\x03\x01\x00\x01\x01" + "\x16\x03\x01\x00\x01\x00" + strings.Repeat("\x16\x03\x01\x00\x01\xff", maxHello/6),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil, nil)
