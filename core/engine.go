@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/srt-sh/srt/core/config"
@@ -35,6 +36,9 @@ type engine struct {
 	token   string
 	dropped []string // variables that the command does not get
 	events  event.Recorder
+
+	server    *proxy.Server // set before anything can call reload
+	reloading sync.Mutex    // the settings read last are the ones that stay
 }
 
 // open reads the settings for a command.
@@ -244,13 +248,13 @@ func localAddrs() []netip.Addr {
 	return addrs
 }
 
-// newProxy makes the proxy that asks the policy in force at each request.
-func (e *engine) newProxy() (*proxy.Server, error) {
+// makeProxy makes the proxy that asks the policy in force at each request.
+func (e *engine) makeProxy() error {
 	parent, err := e.parentProxy()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &proxy.Server{
+	e.server = &proxy.Server{
 		Token:  e.token,
 		Parent: parent,
 		Logf:   e.o.Logf,
@@ -268,7 +272,8 @@ func (e *engine) newProxy() (*proxy.Server, error) {
 			}
 		},
 		OnDeny: e.denied,
-	}, nil
+	}
+	return nil
 }
 
 // parentProxy is the proxy that srt itself has to go through.
@@ -286,6 +291,10 @@ func (e *engine) parentProxy() (*proxy.Parent, error) {
 	return parent, nil
 }
 
+// maxShownHost is how much of a host an event holds, in bytes: as long as names
+// are. Events are kept until the end of the run, and the sandbox makes them.
+const maxShownHost = 255
+
 // denied records a connection that the proxy refused, with what would allow it
 // as the policy says.
 func (e *engine) denied(d proxy.Denial) {
@@ -294,15 +303,21 @@ func (e *engine) denied(d proxy.Denial) {
 	if d.Guarded {
 		decision = e.policy.Load().Addr(r.Host, r.Port, d.Addr)
 	}
+	host := r.Host
+	if len(host) > maxShownHost { // malformed, and as long as a request's head may be
+		host = host[:maxShownHost] + "…"
+	}
 	ev := event.Event{
 		Time: d.Time, Kind: event.Connect, Reason: d.Reason,
-		Target: net.JoinHostPort(r.Host, strconv.Itoa(int(r.Port))),
+		Target: net.JoinHostPort(host, strconv.Itoa(int(r.Port))),
 	}
-	if decision.Rule != nil {
-		ev.Rule = strconv.Quote(decision.Rule.Text) + " of " + decision.Rule.Origin.String()
-	}
+	// A policy that allows it did not speak: the proxy refused by itself, and the
+	// rule that allows is not what blocked.
 	if !decision.Allow {
 		ev.Hint = decision.Hint
+		if decision.Rule != nil {
+			ev.Rule = strconv.Quote(decision.Rule.Text) + " of " + decision.Rule.Origin.String()
+		}
 	}
 	e.events.Add(ev)
 }

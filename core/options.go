@@ -42,8 +42,8 @@ type Options struct {
 	// Keep lists descriptors above 2 that the command inherits. They must be pipes.
 	Keep []int
 	// Control gives settings while the command runs: each line is a complete file in
-	// the JSON shape of the npm tool, of which the network lists apply from the next
-	// connection on. nil means that none come.
+	// the JSON shape of the npm tool, of which the network lists apply at once, to
+	// open connections too. nil means that none come.
 	Control *os.File
 	// Reload makes the settings be read again, with the same effect.
 	Reload <-chan struct{}

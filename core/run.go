@@ -56,8 +56,7 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	defer helpers.Wait()
 	defer cancel(nil)
 
-	server, err := e.newProxy()
-	if err != nil {
+	if err := e.makeProxy(); err != nil {
 		return event.Report{}, err
 	}
 	e.readControl(ctx, cancel)
@@ -69,7 +68,7 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		return event.Report{}, err
 	}
 	helpers.Go(func() {
-		if err := server.Serve(ctx, listeners...); err != nil {
+		if err := e.server.Serve(ctx, listeners...); err != nil {
 			// Without it the command has no network, which is safe but puzzling.
 			e.o.Warnf("the proxy ended: %v", err)
 		}
@@ -143,8 +142,12 @@ func (e *engine) supervise(ctx context.Context, box *sandbox.Sandbox) {
 }
 
 // reload reads the settings again; data, if any, stands for the user's file. Only
-// what the network lists say applies to a running command.
+// what the network lists say applies to a running command: to what it opens from
+// now on, and to what it has open. When reload returns, connections that the new
+// settings refuse are closed.
 func (e *engine) reload(data []byte, what string) {
+	e.reloading.Lock()
+	defer e.reloading.Unlock()
 	next := &engine{o: e.o}
 	next.o.Warnf = e.o.Logf
 	options, err := next.configOptions()
@@ -157,10 +160,16 @@ func (e *engine) reload(data []byte, what string) {
 	var decided *policy.Policy
 	if err == nil {
 		next.cfg.LocalAddrs = localAddrs
+		err = next.unsupported()
+	}
+	if err == nil {
 		decided, err = next.cfg.Policy()
 	}
 	if err == nil {
 		e.policy.Store(decided)
+		if e.server != nil {
+			e.server.Recheck()
+		}
 		e.o.Logf("%s applied to the network", what)
 		return
 	}

@@ -12,11 +12,13 @@
 //   - What is sent upstream is written anew from what was parsed and checked.
 //     Input that two parsers could read differently is refused, not repaired,
 //     and neither the proxy's credentials nor hop-by-hop fields travel on.
-//   - A TLS connection in a tunnel to a name goes to a server that is asked for
-//     by that name, or is cut before the ClientHello leaves (domain fronting).
+//   - The first ClientHello in a tunnel to a name asks for that name or for none,
+//     or the tunnel is cut before it leaves (domain fronting).
+//   - After [Server.Recheck] nothing is open that Decide or Guard refuse.
 //
 // What it does not do: it knows no policy and no rules, it does not look into
 // TLS, follows no redirect, caches nothing, and speaks neither HTTP/2 nor UDP.
-// An encrypted ClientHello shows its outer name only, and a TLS session that
-// starts later in a tunnel (STARTTLS) is not looked at.
+// An encrypted ClientHello shows its outer name only; a second one after a
+// HelloRetryRequest, and a TLS session that starts later in a tunnel (STARTTLS),
+// are not looked at.
 package proxy

@@ -76,7 +76,7 @@ func TestBadParents(t *testing.T) {
 
 // parentWorld puts a parent proxy before the upstream, which knows no names:
 // the parent takes every destination to the same place.
-func parentWorld(t *testing.T, refuse bool) (w *world, saw func() string) {
+func parentWorld(t *testing.T, refuse bool, change ...func(*Server)) (w *world, saw func() string) {
 	t.Helper()
 	l := listen(t)
 	p := &world{t: t}
@@ -108,6 +108,9 @@ func parentWorld(t *testing.T, refuse bool) (w *world, saw func() string) {
 	t.Cleanup(func() { _ = hs.Close() })
 	w = newWorld(t, nil, func(s *Server) {
 		s.Parent = &Parent{http: &url.URL{Scheme: "http", Host: l.Addr().String(), User: url.UserPassword("me", "pass")}}
+		for _, f := range change {
+			f(s)
+		}
 	})
 	up = w.up
 	return w, p.upstreamSaw

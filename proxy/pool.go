@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,7 +23,8 @@ type upstream struct {
 	peek   *peeker  // nil if conn cannot be looked into
 	br     *bufio.Reader
 	key    poolKey
-	addr   netip.Addr // the peer, if it was dialled by a host's name
+	rt     *route     // the latest that it was used for
+	addr   netip.Addr // rt.peer
 	budget int        // bytes that may still be read into br
 	glance time.Duration
 	stay   func() bool // asked at a glance without a byte: is it worth waiting on?
@@ -116,6 +118,29 @@ func (p *pool) get(key poolKey) *upstream {
 	return u
 }
 
+// each calls f for all that is idle. f must not call the pool.
+func (p *pool) each(f func(*upstream)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, list := range p.idle {
+		for _, u := range list {
+			f(u)
+		}
+	}
+}
+
+// drop closes u, unless somebody has taken it.
+func (p *pool) drop(u *upstream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.idle[u.key], u); i >= 0 {
+		p.idle[u.key] = slices.Delete(p.idle[u.key], i, i+1)
+		p.n--
+		_ = u.conn.Close()
+		freeReader(u.br)
+	}
+}
+
 // put keeps u for later and reports whether it did.
 func (p *pool) put(u *upstream) bool {
 	u.used = time.Now()
@@ -182,12 +207,16 @@ func (p *pool) close() {
 func (r *run) connect(rt *route) (*upstream, error) {
 	key := rt.key()
 	for u := r.pool.get(key); u != nil; u = r.pool.get(key) {
-		if u.quiet() && r.track(u.conn) {
-			if rt.guard == nil || !u.addr.IsValid() || rt.guard(u.addr) == nil {
-				return u, nil
-			}
+		if !u.quiet() || rt.guard != nil && u.addr.IsValid() && rt.guard(u.addr) != nil {
+			r.discard(u)
+			continue
 		}
-		r.discard(u)
+		u.rt = rt
+		if err := r.track(u.conn, rt); err != nil {
+			r.discard(u)
+			return nil, err
+		}
+		return u, nil
 	}
 	var conn net.Conn
 	var err error
@@ -199,16 +228,11 @@ func (r *run) connect(rt *route) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !r.track(conn) {
-		return nil, r.ctx.Err()
+	if err := r.track(conn, rt); err != nil {
+		return nil, err
 	}
-	u := &upstream{conn: conn, key: key, peek: newPeeker(conn), glance: r.glance}
+	u := &upstream{conn: conn, key: key, rt: rt, addr: rt.peer(conn), peek: newPeeker(conn), glance: r.glance}
 	u.br = newReader(u)
-	if !rt.addr.IsValid() && rt.parent == nil {
-		if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-			u.addr = a.AddrPort().Addr().Unmap()
-		}
-	}
 	return u, nil
 }
 

@@ -103,13 +103,19 @@ func TestBadAnswers(t *testing.T) {
 // A connection that one request gives back and another takes at the same moment
 // is still closed when the run ends.
 func TestTakenConnectionsStayTracked(t *testing.T) {
-	r := newRun(t.Context(), Server{Logf: t.Logf})
+	r := newRun(t.Context(), &Server{Logf: t.Logf})
 	defer r.closeAll()
 	here, there := net.Pipe()
 	defer there.Close()
-	u := &upstream{conn: here, key: poolKey{host: "allowed.test", port: 80}}
+	rt := &route{host: "allowed.test"}
+	u := &upstream{conn: here, rt: rt, key: poolKey{host: "allowed.test", port: 80}}
 	u.br = newReader(u)
-	r.track(here)
+	track := func() {
+		if err := r.track(here, rt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	track()
 
 	r.mu.Lock() // holds release up half way
 	var giving sync.WaitGroup
@@ -119,13 +125,13 @@ func TestTakenConnectionsStayTracked(t *testing.T) {
 		taken = r.pool.get(u.key)
 	}
 	if taken != nil {
-		r.open[here] = struct{}{} // what track does
+		r.open[here] = rt // what track does
 	}
 	r.mu.Unlock()
 	giving.Wait()
 	if taken == nil {
 		taken = r.pool.get(u.key)
-		r.track(here)
+		track()
 	}
 	r.mu.Lock()
 	_, tracked := r.open[here]

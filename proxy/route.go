@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,9 @@ type route struct {
 	addr   netip.Addr // valid if host is an IP literal
 	guard  func(netip.Addr) error
 	parent *url.URL // nil: dial directly
+	rules  uint64   // run.rules before Decide was asked
+	// refused is set before Recheck closes the connection.
+	refused atomic.Pointer[refusedError]
 }
 
 // address is what a parent proxy is asked for and what stands in Host, with
@@ -54,15 +58,12 @@ func (rt *route) authority() string {
 
 // admit asks Decide. The error is a *refusedError, already reported.
 func (r *run) admit(req Request) (*route, error) {
+	rules := r.rules.Load()
 	v := r.Decide(r.ctx, req)
 	if !v.Allow {
-		reason := v.Reason
-		if reason == "" {
-			reason = reasonUnlisted
-		}
-		return nil, r.refuse(req, reason)
+		return nil, r.refuse(req, v.reason())
 	}
-	rt := &route{req: req, host: v.Host, guard: v.Guard}
+	rt := &route{req: req, host: v.Host, guard: v.Guard, rules: rules}
 	if rt.host == "" {
 		rt.host = req.Host
 	}
@@ -99,20 +100,53 @@ func plausibleName(s string) bool {
 	return true
 }
 
-func (r *run) refuse(req Request, reason string) *refusedError {
-	r.OnDeny(Denial{Request: req, Reason: reason, Time: time.Now()})
-	return &refusedError{text: reason}
+func (v Verdict) reason() string {
+	if v.Reason == "" {
+		return reasonUnlisted
+	}
+	return v.Reason
 }
 
-// reach connects to where rt leads. early is what a parent proxy has sent
-// beyond its answer. An error is a *refusedError, already reported, or says
-// why the destination cannot be reached.
+func (r *run) refuse(req Request, reason string) *refusedError {
+	return r.deny(Denial{Request: req, Reason: reason})
+}
+
+// deny reports d and returns what to tell the client.
+func (r *run) deny(d Denial) *refusedError {
+	d.Time = time.Now()
+	r.OnDeny(d)
+	if d.Guarded {
+		return &refusedError{guarded: true, text: fmt.Sprintf("Connection to %s blocked: %s", d.Request.Host, d.Reason)}
+	}
+	return &refusedError{text: d.Reason}
+}
+
+// reach connects to where rt leads, and tracks the connection. early is what a
+// parent proxy has sent beyond its answer. An error is a *refusedError, already
+// reported, or says why the destination cannot be reached.
 func (r *run) reach(rt *route) (conn net.Conn, early []byte, err error) {
 	if rt.parent != nil {
-		return r.openThrough(rt.parent, rt.address())
+		conn, early, err = r.openThrough(rt.parent, rt.address())
+	} else {
+		conn, err = r.dial(rt)
 	}
-	conn, err = r.dial(rt)
-	return conn, nil, err
+	if err == nil {
+		err = r.track(conn, rt)
+	}
+	return conn, early, err
+}
+
+// peer returns the address at the other end of conn if Guard has to judge it,
+// else the zero Addr.
+func (rt *route) peer(conn net.Conn) netip.Addr {
+	if rt.addr.IsValid() || rt.parent != nil {
+		return netip.Addr{}
+	}
+	a, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return a.AddrPort().Addr().Unmap()
 }
 
 // dial connects directly.
@@ -139,8 +173,7 @@ func (r *run) dial(rt *route) (net.Conn, error) {
 		allowed = append(allowed, ip)
 	}
 	if len(allowed) == 0 && denied != nil {
-		r.OnDeny(Denial{Request: rt.req, Reason: denied.Error(), Guarded: true, Addr: deniedAddr, Time: time.Now()})
-		return nil, &refusedError{guarded: true, text: fmt.Sprintf("Connection to %s blocked: %v", rt.req.Host, denied)}
+		return nil, r.deny(Denial{Request: rt.req, Reason: denied.Error(), Guarded: true, Addr: deniedAddr})
 	}
 	return r.dialAny(allowed, rt.req.Port)
 }

@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -15,24 +14,25 @@ import (
 // run is one call of Serve: the server's settings with their defaults, and
 // everything it has open.
 type run struct {
-	Server
+	*Server
 	ctx     context.Context
 	socks   socksParts
 	pool    pool
 	work    chan *client   // takes a client if a worker is idle; closed after the last
 	workers atomic.Int32   // serving or idle
 	serving sync.WaitGroup // the workers
+	rules   atomic.Uint64  // how often Recheck was called
 
 	mu      sync.Mutex
-	room    sync.Cond // a client connection ended or can be closed, or the run ended
-	open    map[io.Closer]struct{}
+	room    sync.Cond           // a client connection ended or can be closed, or the run ended
+	open    map[net.Conn]*route // with the route of those that lead out, nil for clients
 	clients int
 	waiting list.List // of *client without a complete request, oldest first
 	closed  bool
 }
 
-func newRun(ctx context.Context, s Server) *run {
-	r := &run{Server: s.withDefaults(), ctx: ctx, open: make(map[io.Closer]struct{}), work: make(chan *client)}
+func newRun(ctx context.Context, s *Server) *run {
+	r := &run{Server: s.withDefaults(), ctx: ctx, open: make(map[net.Conn]*route), work: make(chan *client)}
 	r.room.L = &r.mu
 	r.pool.init(r.IdleTimeout)
 	r.socks = r.newSocksParts()
@@ -113,7 +113,7 @@ func (r *run) enter(c *client) bool {
 		return false
 	}
 	r.clients++
-	r.open[c.conn] = struct{}{}
+	r.open[c.conn] = nil
 	c.waiting = r.waiting.PushBack(c)
 	return true
 }
@@ -163,21 +163,33 @@ func (r *run) busy(c *client) {
 	r.mu.Unlock()
 }
 
-// track has c closed when the run ends. It reports false, with c closed, if
-// the run has ended already.
-func (r *run) track(c io.Closer) bool {
+// track has c closed when the run ends, and when the rules come to refuse rt.
+// After an error c is closed: the run has ended already, or the rules have come
+// to refuse rt since it was admitted, and then it is a *refusedError.
+func (r *run) track(c net.Conn, rt *route) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		_ = c.Close()
-		return false
+	closed := r.closed
+	if !closed {
+		r.open[c] = rt
 	}
-	r.open[c] = struct{}{}
-	return true
+	r.mu.Unlock()
+	if closed {
+		_ = c.Close()
+		return net.ErrClosed
+	}
+	if rt.rules == r.rules.Load() {
+		return nil
+	}
+	// Recheck may have looked before c was there to be seen.
+	if d := r.judge(rt, rt.peer(c)); d != nil {
+		r.drop(c)
+		return r.deny(*d)
+	}
+	return nil
 }
 
 // drop closes c and forgets it.
-func (r *run) drop(c io.Closer) {
+func (r *run) drop(c net.Conn) {
 	_ = c.Close()
 	r.mu.Lock()
 	delete(r.open, c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -72,7 +73,8 @@ type Verdict struct {
 	// error is the reason sent, such as "resolved to a loopback address". It
 	// is not called for IP literals, nor where a parent proxy resolves the
 	// name. It may be called again for the address of a connection that is
-	// about to be reused. nil allows every address.
+	// about to be reused, or that [Server.Recheck] looks at. nil allows every
+	// address.
 	Guard func(netip.Addr) error
 }
 
@@ -134,6 +136,9 @@ type Server struct {
 	MaxConns int
 
 	glance time.Duration // how often it is looked whether a silent upstream is still waited for; 0 means 5 s
+
+	mu   sync.Mutex
+	runs []*run // the calls of Serve that have not returned
 }
 
 const (
@@ -164,7 +169,15 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := newRun(ctx, *s)
+	r := newRun(ctx, s)
+	s.mu.Lock()
+	s.runs = append(s.runs, r)
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.runs = slices.DeleteFunc(s.runs, func(x *run) bool { return x == r })
+		s.mu.Unlock()
+	}()
 	stop := context.AfterFunc(ctx, func() {
 		for _, l := range listeners {
 			_ = l.Close()
@@ -189,7 +202,12 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 }
 
 // withDefaults returns a copy in which no optional field is zero.
-func (s Server) withDefaults() Server {
+func (s *Server) withDefaults() *Server {
+	s = &Server{
+		Decide: s.Decide, Token: s.Token, Resolve: s.Resolve, Dial: s.Dial, Parent: s.Parent, OnDeny: s.OnDeny, Logf: s.Logf,
+		MaxHeaderBytes: s.MaxHeaderBytes, FirstByteTimeout: s.FirstByteTimeout, HeaderTimeout: s.HeaderTimeout,
+		IdleTimeout: s.IdleTimeout, MaxConns: s.MaxConns, glance: s.glance,
+	}
 	if s.Resolve == nil {
 		s.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)

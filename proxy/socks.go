@@ -132,8 +132,6 @@ func (s *socksSession) Allow(ctx context.Context, req *socks5.Request) (context.
 	if err != nil {
 		c.run.Logf("proxy: SOCKS %s port %d: %v", r.Host, r.Port, err)
 		s.up = nil
-	} else if !c.run.track(s.up) {
-		s.up = nil
 	}
 	return ctx, true
 }

@@ -175,7 +175,7 @@ func front(t *testing.T, in []byte) {
 			t.Errorf(f, a...)
 		}
 	}
-	r := newRun(context.Background(), *s)
+	r := newRun(context.Background(), s)
 	here, there := net.Pipe()
 	c := &client{run: r, conn: there}
 	if !r.enter(c) {

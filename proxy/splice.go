@@ -14,9 +14,6 @@ func (c *client) tunnel(rt *route, ready func() error) error {
 	if err != nil {
 		return err
 	}
-	if !c.run.track(up) {
-		return c.run.ctx.Err()
-	}
 	defer c.run.drop(up)
 	if ready() != nil {
 		return nil // the client is gone

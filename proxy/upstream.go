@@ -32,6 +32,9 @@ func (x *exchange) roundTrip(rt *route, req *http.Request) (*http.Response, erro
 			return resp, nil
 		}
 		t.finish()
+		if refused := rt.refused.Load(); refused != nil {
+			return nil, refused
+		}
 		if x.body != nil && x.body.malformed() {
 			return nil, errContent
 		}
