@@ -26,8 +26,9 @@ func TestAddr(t *testing.T) {
 		Roots: Roots{"/h", "/w"},
 		Allowed: []DomainRule{
 			dom("x.test", false), dom("127.0.0.1:8080", false), dom("[::1]:8080", false), dom("192.0.2.9", false), dom("198.51.100.7", false),
+			dom("*.127.0.0.7", false), // never an address
 		},
-		Denied: []DomainRule{dom("203.0.113.5", true), dom("203.0.113.6:22", true), dom("0x0a.1", true)},
+		Denied: []DomainRule{dom("203.0.113.5", true), dom("203.0.113.6:22", true), dom("0x0a.1", true), dom("*.10.9.9.9", true)},
 		Addrs:  []AddrRule{rng("192.0.2.0/24"), firm},
 		LocalAddrs: func() []netip.Addr {
 			return []netip.Addr{netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("fe80::5%eth0")}
@@ -52,6 +53,7 @@ func TestAddr(t *testing.T) {
 		{pol, "x.test", 443, "93.184.216.34", ""},
 		{pol, "x.test", 443, "127.0.0.1", "resolved to a loopback address"},
 		{pol, "x.test", 443, "127.9.9.9", "resolved to a loopback address"},
+		{pol, "x.test", 443, "127.0.0.7", "resolved to a loopback address"},
 		{pol, "x.test", 8080, "127.0.0.1", ""},
 		{pol, "x.test", 8080, "::ffff:127.0.0.1", ""},
 		{pol, "x.test", 8080, "::1", ""},

@@ -58,7 +58,7 @@ func ParseDomain(s string, denied bool) (DomainPattern, error) {
 	case host != "localhost" && (!validName(host) || strings.Contains(host, "*")):
 		return DomainPattern{}, ErrDomain
 	}
-	if a, err := netip.ParseAddr(p.host); err == nil {
+	if a, err := netip.ParseAddr(p.host); err == nil && !p.wildcard {
 		p.addr = a
 	}
 	if canon, err := CanonicalHost(p.host); err == nil && canon != p.host && (denied || !isASCII(p.host)) {
