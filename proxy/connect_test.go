@@ -91,6 +91,9 @@ func TestConnectRefused(t *testing.T) {
 			if resp.Status != tt.status || tt.body != "" && body != tt.body {
 				t.Errorf("%q: %q, want %q: %q", resp.Status, body, tt.status, tt.body)
 			}
+			if strings.HasPrefix(tt.status, "407") && resp.Header.Get("Proxy-Authenticate") != `Basic realm="srt"` {
+				t.Errorf("fields %v", resp.Header)
+			}
 			if strings.HasPrefix(tt.status, "403") && (resp.Header.Get("X-Proxy-Error") != "blocked-by-allowlist" || len(w.denials()) != 1) {
 				t.Errorf("fields %v, denials %v", resp.Header, w.denials())
 			}

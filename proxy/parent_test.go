@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -160,5 +161,27 @@ func TestParentRefuses(t *testing.T) {
 	c := w.dial().send(greet(2) + login("srt", token) + socksTo(1, "allowed.test", "443"))
 	if got := c.closed(); got != "\x05\x02\x01\x00"+socksAnswer(4) {
 		t.Errorf("%q", got)
+	}
+}
+
+// A parent that does not take srt's credentials is no reason for the client to
+// doubt its own.
+func TestParentWantsOtherCredentials(t *testing.T) {
+	parent := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Proxy-Authenticate", `Basic realm="parent"`)
+		rw.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	defer parent.Close()
+	w := newWorld(t, nil, func(s *Server) {
+		var err error
+		if s.Parent, err = NewParent(parent.URL, "", ""); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if resp, body := w.dial().send(get("http://allowed.test/")).response("GET"); resp.Code != 502 || body != "Bad Gateway" {
+		t.Errorf("%s %q", resp.Status, body)
+	}
+	if resp, _ := w.dial().send(connectTo("allowed.test:443")).response("CONNECT"); resp.Code != 502 {
+		t.Errorf("%s", resp.Status)
 	}
 }

@@ -100,6 +100,9 @@ func (t *transfer) begin(rt *route, req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rt.parent != nil && a.status == http.StatusProxyAuthRequired {
+		return nil, errors.New("parent proxy: it wants other credentials")
+	}
 	u.budget = math.MaxInt
 	t.keep, t.left, t.chunked = a.keep, a.length, a.chunked
 	if req.Method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified {
