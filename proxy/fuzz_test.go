@@ -1,11 +1,16 @@
 package proxy
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -135,6 +140,144 @@ func FuzzStatusPhrase(f *testing.F) {
 		}
 		if utf8.ValidString(s) && utf8.RuneCountInString(s) < maxPhrase/2 && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) && p != strings.TrimSpace(s) {
 			t.Errorf("%q became %q", s, p)
+		}
+	})
+}
+
+// FuzzAuthority checks that a destination that is accepted has one reading: it
+// comes out the same when it is written and read again, and net/url, if it takes
+// it at all, reads the same host and port.
+func FuzzAuthority(f *testing.F) {
+	for _, s := range []string{
+		"allowed.test:443", "[::1]:443", "[::ffff:127.0.0.1]:80", "127.1:80", "a:0443", "a:+1", "::1:443", "[fe80::1%lo]:1", "[a]:1", "a@b:1", "a:1:2", ":1",
+		"http://allowed.test/x?y", "HTTP://[::1]:8080", "http://a:/", "http://a?b", "http://a@b/", `http://a\@b/`, "http://a:80:80/", "http:///", "http://a//b", "https://a/", "/", "*",
+	} {
+		f.Add(s)
+	}
+	const forbidden = "@/\\?#[] \t\r\n\x00\x7f"
+	f.Fuzz(func(t *testing.T, target string) {
+		h := new(head)
+		if h.parseRequestLine("GET "+target+" HTTP/1.1") != nil {
+			return
+		}
+		if host, port, err := splitAuthority(h.target, 0); err == nil {
+			again, samePort, err := splitAuthority(net.JoinHostPort(host, strconv.Itoa(int(port))), 0)
+			if err != nil || again != host || samePort != port || port == 0 || host == "" || strings.ContainsAny(host, forbidden) {
+				t.Errorf("%q is %q %d; again: %q %d, %v", target, host, port, again, samePort, err)
+			}
+		}
+		host, port, path, err := splitAbsolute(h.target)
+		if err != nil {
+			return
+		}
+		again, samePort, samePath, err := splitAbsolute("http://" + net.JoinHostPort(host, strconv.Itoa(int(port))) + path)
+		if err != nil || again != host || samePort != port || samePath != path || port == 0 || host == "" || path[0] != '/' || strings.ContainsAny(host, forbidden) {
+			t.Errorf("%q is %q %d %q; again: %q %d %q, %v", target, host, port, path, again, samePort, samePath, err)
+		}
+		u, err := url.Parse(target)
+		if err != nil || strings.Contains(host, "%") { // which only net/url decodes
+			return
+		}
+		theirs := 80
+		if p := u.Port(); p != "" {
+			theirs, _ = strconv.Atoi(p)
+		}
+		if u.Hostname() != host || theirs != int(port) {
+			t.Errorf("%q is %q %d; net/url says %q %d", target, host, port, u.Hostname(), theirs)
+		}
+	})
+}
+
+// FuzzNoProxy checks that an exception holds for what it says, and that nothing
+// is an exception that no entry spells.
+func FuzzNoProxy(f *testing.F) {
+	for _, s := range []string{"", "*", "x.test", ".x.test,y.test", "*.x.test:8080", "10.0.0.0/8 192.0.2.1", "[2001:db8::1]:99", "::1", "::ffff:10.0.0.0/104", ",  ,.", "a..b", "localhost", "/0", "0.0.0.0/0"} {
+		f.Add(s, "sub.x.test")
+		f.Add(s, "10.1.2.3")
+	}
+	f.Fuzz(func(t *testing.T, list, host string) {
+		p, err := NewParent("parent.test", "", list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		direct := func(host string) bool {
+			addr, _ := netip.ParseAddr(host)
+			return p.choose(HTTP, host, addr.Unmap()) == nil
+		}
+		entries := strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' })
+		for _, e := range entries {
+			ip, err := netip.ParseAddr(e)
+			switch {
+			case err == nil && ip.Zone() == "":
+				if !direct(ip.Unmap().String()) {
+					t.Errorf("%q has no exception for %q", list, e)
+				}
+			case err != nil && plausibleName(e) && strings.Trim(e, ".") == e:
+				if !direct(e) || !direct("sub."+strings.ToUpper(e)+".") {
+					t.Errorf("%q has no exception for %q or what is below it", list, e)
+				}
+			}
+		}
+		if ip, err := netip.ParseAddr(host); err == nil {
+			if ip.Zone() == "" && direct(ip.Unmap().String()) && !ip.Unmap().IsLoopback() && len(entries) == 0 {
+				t.Errorf("%q has an exception for %q", list, host)
+			}
+			return
+		}
+		host = strings.Trim(strings.ToLower(host), ".")
+		if !plausibleName(host) || !direct(host) || strings.Contains(list, "*") {
+			return
+		}
+		for rest, ok := host, true; ok; _, rest, ok = strings.Cut(rest, ".") {
+			if rest == "localhost" || strings.Contains(strings.ToLower(list), rest) {
+				return
+			}
+		}
+		t.Errorf("%q has an exception for %q", list, host)
+	})
+}
+
+// FuzzAnswer checks that what the client gets of an upstream's head has one
+// reading, and nothing that was meant for us.
+func FuzzAnswer(f *testing.F) {
+	for _, s := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: X-Hop, close\r\nX-Hop: 1\r\n\r\nhello",
+		"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.0 404 \r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+		"HTTP/1.1 101 x\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n c\n\n", "HTTP/1.1 200 a\rb\r\nX: a\rb\x00\r\n\r\n", "HTTP/1.1 200\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n", "HTTP/1.1 204 No\r\nKeep-Alive: 5\r\nUpgrade: h2c\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		a, err := readAnswer(bufio.NewReader(bytes.NewReader(in)))
+		if err != nil {
+			return
+		}
+		if a.status < 200 || a.status > 999 || a.chunked && (a.length != -1 || a.header["Content-Length"] != nil) || a.length < -1 {
+			t.Errorf("%q: %+v", in, a)
+		}
+		for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Te", "Trailer", "Transfer-Encoding", "Upgrade"} {
+			if a.header[name] != nil {
+				t.Errorf("%q: %s is still there", in, name)
+			}
+		}
+		delete(a.header, "Content-Length") // ours to say
+		wire := append(appendFields(appendStatusLine(nil, a.status, a.phrase), a.header), "Content-Length: 2\r\n\r\nok"...)
+		resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(wire)), nil)
+		if err != nil {
+			t.Fatalf("%q became %q: %v", in, wire, err)
+		}
+		defer resp.Body.Close()
+		want := 0
+		for _, values := range a.header {
+			want += len(values)
+		}
+		got := -1 // Content-Length
+		for _, values := range resp.Header {
+			got += len(values)
+		}
+		if resp.StatusCode != a.status || got != want {
+			t.Errorf("%q became %q, with %d fields instead of %d", in, wire, got, want)
 		}
 	})
 }
