@@ -13,7 +13,7 @@ FUZZTIME      ?= 30s
 BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -ldflags='-s -w'
 
-.PHONY: build demo test test-escapes test-short bench fuzz lint fmt install uninstall clean deps
+.PHONY: build demo test test-escapes drill test-short bench fuzz lint fmt install uninstall clean deps
 
 build: srt
 
@@ -34,6 +34,13 @@ test: $(LINTER)
 test-escapes:
 	scripts/deps.sh test
 	scripts/escapes.sh
+
+# FAULTS injected faults: nothing runs outside, nothing is left.
+FAULTS ?= 1000
+drill:
+	scripts/deps.sh test
+	$(MAKE) --no-print-directory srt
+	scripts/drill.sh ./srt $(FAULTS)
 
 test-short:
 	scripts/deps.sh run

@@ -141,15 +141,11 @@ func (p *placeholders) writeJournal(entries []Make) error {
 		return fmt.Errorf("making the folder of the journal of placeholders: %w", err)
 	}
 	// Its name shows only when it is complete and locked.
-	hidden := filepath.Join(p.dir, "."+rand.Text())
-	f, err := os.OpenFile(hidden, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, hidden, err := hiddenFile(p.dir)
 	if err != nil {
 		return fmt.Errorf("making the journal of placeholders: %w", err)
 	}
 	_, err = f.Write(lines.Bytes())
-	if err == nil {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	}
 	if err == nil {
 		err = os.Rename(hidden, filepath.Join(p.dir, filepath.Base(hidden)[1:]+journalSuffix))
 	}
@@ -160,6 +156,22 @@ func (p *placeholders) writeJournal(entries []Make) error {
 	}
 	p.journal = f
 	return nil
+}
+
+// hiddenFile makes a new file and locks it. Who sweeps may lock it first, and takes it
+// for that of a killed run.
+func hiddenFile(dir string) (f *os.File, name string, err error) {
+	for range 100 {
+		name = filepath.Join(dir, "."+rand.Text())
+		if f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+			return nil, "", err //nolint:wrapcheck // names the file
+		}
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			return f, name, nil
+		}
+		_ = f.Close()
+	}
+	return nil, "", fmt.Errorf("locking %q: %w", name, err)
 }
 
 // make makes the placeholders that are not there yet.
@@ -228,12 +240,14 @@ func sweep(dir string) {
 	var all []Make
 	for _, e := range names {
 		name := filepath.Join(dir, e.Name())
-		if !strings.HasSuffix(e.Name(), journalSuffix) {
-			removeAborted(name)
+		if !strings.HasSuffix(e.Name(), journalSuffix) && !strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		if run, ok := openEnded(name); ok {
 			defer func() { _ = run.file.Close() }()
+			if e.Name()[0] == '.' { // it was killed before it made anything
+				run.entries = nil
+			}
 			runs = append(runs, run)
 			all = append(all, run.entries...)
 		}
@@ -243,15 +257,6 @@ func sweep(dir string) {
 		if !slices.ContainsFunc(run.entries, func(e Make) bool { return kept[e.Path] }) {
 			_ = os.Remove(run.name)
 		}
-	}
-}
-
-// removeAborted removes what a run left that was killed while it wrote its journal.
-// It had made nothing yet. A young one may belong to a run that is at it.
-func removeAborted(name string) {
-	info, err := os.Lstat(name)
-	if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Hour {
-		_ = os.Remove(name)
 	}
 }
 
@@ -297,11 +302,9 @@ func removeAll(entries []Make) (kept map[string]bool) {
 	slices.SortFunc(entries, func(a, b Make) int { return cmp.Compare(b.Path, a.Path) }) // deepest first
 	for _, e := range entries {
 		// A folder that a run relies on may hold that run's own.
-		if held(parent(e.Path)) || e.Form == PlaceholderDir && held(e.Path) {
+		if held(parent(e.Path)) || e.Form == PlaceholderDir && held(e.Path) || !removePlaceholder(e) {
 			kept[e.Path] = true
-			continue
 		}
-		removePlaceholder(e)
 	}
 	return kept
 }
@@ -321,18 +324,21 @@ func lockAlone(dir string) *os.File {
 }
 
 // removePlaceholder removes what still looks as it was made. A folder with
-// something in it stays, and so does what somebody put in its place.
-func removePlaceholder(e Make) {
+// something in it stays, and so does what somebody put in its place. It reports false
+// if another try may do better.
+func removePlaceholder(e Make) bool {
+	var err error
 	if e.Form == PlaceholderDir {
-		_ = unix.Rmdir(e.Path)
-		return
+		err = unix.Rmdir(e.Path)
+	} else {
+		var stat unix.Stat_t
+		if unix.Lstat(e.Path, &stat) != nil || stat.Size != 0 {
+			return true
+		}
+		if kind := stat.Mode & unix.S_IFMT; kind == unix.S_IFSOCK && e.Form == PlaceholderSocket ||
+			kind == unix.S_IFREG && e.Form == PlaceholderFile {
+			err = unix.Unlink(e.Path)
+		}
 	}
-	var stat unix.Stat_t
-	if unix.Lstat(e.Path, &stat) != nil || stat.Size != 0 {
-		return
-	}
-	if kind := stat.Mode & unix.S_IFMT; kind == unix.S_IFSOCK && e.Form == PlaceholderSocket ||
-		kind == unix.S_IFREG && e.Form == PlaceholderFile {
-		_ = unix.Unlink(e.Path)
-	}
+	return err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST)
 }

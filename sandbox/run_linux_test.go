@@ -235,6 +235,7 @@ func TestPlaceholdersOfAKilledRun(t *testing.T) {
 		f.Close()
 	}
 	killed.journal.Close()
+	write(t, filepath.Join(state, ".ABORTED"), "1 \"/half")
 	next, err := makePlaceholders(state, nil, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ quietly() {
 }
 
 vet() {
-  go vet ./... ./testdata/probe/ ./testdata/bench/
+  go vet ./... ./testdata/probe/ ./testdata/bench/ ./testdata/drill/
   GOOS=darwin CGO_ENABLED=0 go build ./...
 }
 
@@ -73,6 +73,8 @@ if ((EUID == 0)); then
     step "$package as uid $other" quietly as "$other" "$package" '' "${ordinary[@]}"
   done
 fi
+
+step 'fault drill' scripts/drill.sh "$work/bin/srt" 60
 
 echo '== skipped'
 # What a test logs follows the line that says that it goes on.
