@@ -65,7 +65,7 @@ func (c *tree) configOptions() (config.Options, error) {
 			return config.Options{}, usageError{text: sayEmptyValue("--settings")}
 		}
 	}
-	return layers(settings), nil
+	return layers(settings)
 }
 
 type configCheck struct {
@@ -75,9 +75,13 @@ type configCheck struct {
 // Run says whether settings can be used.
 func (v *configCheck) Run(t streams, c *tree) error {
 	if v.File != "" {
-		name, err := filepath.Abs(v.File)
-		if err != nil {
-			name = v.File
+		name := v.File
+		if !filepath.IsAbs(name) {
+			o, err := layers("")
+			if err != nil {
+				return err
+			}
+			name = filepath.Join(o.Dir, name)
 		}
 		if err := config.Check(name); err != nil {
 			return t.faulty(v.File, err)

@@ -83,7 +83,11 @@ func explain(x *core.Explanation, o core.Options) []section {
 
 func settingsLines(o core.Options) []string {
 	var lines []string
-	for _, place := range config.Paths(layers(o.Settings)) {
+	from, err := layers(o.Settings)
+	if err != nil {
+		return nil // the explanation would not have come about
+	}
+	for _, place := range config.Paths(from) {
 		lines = append(lines, pad(place.Layer.String(), 10)+placeState(place))
 	}
 	return lines

@@ -37,8 +37,11 @@ func (v *presetShow) Run(t streams) error {
 	if err != nil {
 		return err //nolint:wrapcheck // proposes a name
 	}
+	o, err := layers("")
+	if err != nil {
+		return err
+	}
 	t.text(string(p.TOML()))
-	o := layers("")
 	found, notes := p.Config(preset.Env{Home: o.Home, Dir: o.Dir, Getenv: os.Getenv, ReadFile: os.ReadFile})
 	for _, rule := range found.Domains {
 		t.answer("# " + sayAdds(rule.Text, rule.Origin.String()))

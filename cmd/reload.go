@@ -14,7 +14,11 @@ import (
 // SIGHUP then means to read them again. Else it means what it means to every
 // program, that the terminal is gone, and belongs to the command.
 func settingsChanged(o core.Options, since time.Time) bool {
-	for _, place := range config.Paths(layers(o.Settings)) {
+	from, err := layers(o.Settings)
+	if err != nil {
+		return false
+	}
+	for _, place := range config.Paths(from) {
 		var stat unix.Stat_t
 		if place.Used && unix.Stat(place.Path, &stat) == nil && time.Unix(stat.Ctim.Unix()).After(since) {
 			return true
@@ -23,13 +27,9 @@ func settingsChanged(o core.Options, since time.Time) bool {
 	return false
 }
 
-// layers says where settings are read from. What cannot be found out here stops a
-// run in core.
-func layers(settings string) config.Options {
-	home := os.Getenv("HOME")
-	if home == "" {
-		home, _ = os.UserHomeDir()
-	}
-	dir, _ := os.Getwd()
-	return config.Options{Home: home, Dir: dir, Getenv: os.Getenv, Settings: settings, SettingsSet: settings != ""}
+// layers says where settings are read from. What is missing for that stops a run
+// in core.
+func layers(settings string) (config.Options, error) {
+	home, dir, err := core.Options{}.Roots()
+	return config.Options{Home: home, Dir: dir, Getenv: os.Getenv, Settings: settings, SettingsSet: settings != ""}, err //nolint:wrapcheck // says what it means
 }

@@ -16,8 +16,9 @@ import (
 const defaultPath = "/usr/local/bin:/usr/bin:/bin"
 
 // findCommand looks for a program as the C library does: a name with a slash is
-// a path, any other is searched on the PATH.
-func findCommand(name, dir string, environ []string) (string, error) {
+// a path, any other is searched on the PATH. call is how the kernel is asked for
+// it, in the working folder: a script learns its own name from that.
+func findCommand(name, dir string, environ []string) (call string, err error) {
 	if name == "" {
 		return "", &CommandError{Code: 127, Err: errors.New("the command is an empty word")}
 	}
@@ -25,14 +26,10 @@ func findCommand(name, dir string, environ []string) (string, error) {
 		return "", &CommandError{Code: 127, Err: fmt.Errorf("the command %q has a NUL in it", name)}
 	}
 	if strings.Contains(name, "/") {
-		path := name
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		if err := executable(path); err != nil {
+		if err := executable(inDir(dir, name)); err != nil {
 			return "", commandError(name, err)
 		}
-		return path, nil
+		return name, nil
 	}
 	path, set := lookupEnv(environ, "PATH")
 	if !set {
@@ -43,11 +40,8 @@ func findCommand(name, dir string, environ []string) (string, error) {
 		if folder == "" {
 			folder = "."
 		}
-		if !filepath.IsAbs(folder) {
-			folder = filepath.Join(dir, folder)
-		}
-		candidate := filepath.Join(folder, name)
-		err := executable(candidate)
+		candidate := strings.TrimSuffix(folder, "/") + "/" + name
+		err := executable(inDir(dir, candidate))
 		if err == nil {
 			return candidate, nil
 		}
@@ -59,6 +53,21 @@ func findCommand(name, dir string, environ []string) (string, error) {
 		return "", commandError(name, found)
 	}
 	return "", &CommandError{Code: 127, Err: fmt.Errorf("%q: command not found", name)}
+}
+
+// inDir makes a path absolute. It leaves .. to the kernel, for which it is the
+// folder above the one that a symlink leads to.
+func inDir(dir, path string) string {
+	switch {
+	case strings.Contains("/"+path+"/", "/../"):
+		if filepath.IsAbs(path) {
+			return path
+		}
+		return dir + "/" + path
+	case filepath.IsAbs(path):
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
 }
 
 func executable(path string) error {

@@ -39,9 +39,10 @@ func TestFindCommand(t *testing.T) {
 		code       int
 	}{
 		{"tool", tool, 0},
-		{"bin/tool", tool, 0},
+		{"bin/tool", "bin/tool", 0}, // what a script is told as its name
+		{"./bin/../bin/tool", "./bin/../bin/tool", 0},
 		{tool, tool, 0},
-		{"later", dir + "/sub/bin/later", 0}, // relative folders count from the working folder
+		{"later", "sub/bin/later", 0}, // relative folders count from the working folder
 		{"data", "", 126},
 		{"folder", "", 126},
 		{"bin/data", "", 126},

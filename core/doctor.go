@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 
 	"github.com/srt-sh/srt/sandbox"
 )
@@ -43,6 +44,9 @@ func Platform(ctx context.Context) *PlatformReport {
 // NextStep says what to do about an error of [Run] that this system caused, ""
 // when nothing better than the error itself can be said.
 func NextStep(err error) string {
+	if e, ok := errors.AsType[*hintError](err); ok {
+		return e.hint
+	}
 	switch {
 	case errors.Is(err, sandbox.ErrUnsupported):
 		return "srt needs Linux " + minKernel + " or newer"
@@ -59,12 +63,18 @@ func NextStep(err error) string {
 	}
 	// The sandbox has no error of its own for that: nobody acts on it.
 	if strings.Contains(err.Error(), "the journal of placeholders") {
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			return fixFull
+		}
 		return fixJournal
 	}
 	return ""
 }
 
-const fixJournal = "make the folder writable, or set XDG_STATE_HOME to one that is"
+const (
+	fixJournal = "make the folder writable, or set XDG_STATE_HOME to one that is"
+	fixFull    = "make room there, or set XDG_STATE_HOME to a folder that has some"
+)
 
 // minKernel is the first kernel with all that the sandbox uses, mount_setattr(2)
 // being the last.

@@ -25,9 +25,6 @@ import (
 // its arguments are then the folder that can be written and the one that cannot.
 const probeVariable = "SRT_PLATFORM_PROBE"
 
-// journalDir is below the folder for state.
-const journalDir = "srt/placeholders"
-
 // The probe is this program again, in place of main, so that what is found out is
 // found out inside. It must not be the command of a sandbox by accident: the
 // variable is not one that srt hands on, and the probe only looks.

@@ -49,8 +49,11 @@ func TestNextStep(t *testing.T) {
 	if got := NextStep(sandbox.ErrSetup); got == "" {
 		t.Error("no next step when the set-up fails")
 	}
-	if got := NextStep(fmt.Errorf("making the journal of placeholders: %w", syscall.ENOSPC)); got != fixJournal {
+	if got := NextStep(fmt.Errorf("making the journal of placeholders: %w", syscall.ENOSPC)); got != fixFull {
 		t.Errorf("a full disk: %q", got)
+	}
+	if got := NextStep(fmt.Errorf("making the journal of placeholders: %w", syscall.EROFS)); got != fixJournal {
+		t.Errorf("a read-only disk: %q", got)
 	}
 	if got := NextStep(errors.New("anything")); got != "" {
 		t.Errorf("a next step for anything: %q", got)

@@ -26,7 +26,7 @@ import (
 // engine is one command with all that was decided about it.
 type engine struct {
 	o       Options
-	program string // where the command was found
+	program string // how the command is called in its folder, with a slash
 	preset  *preset.Preset
 	matched string // the rule of the preset that matches, "" if it was named
 	cfg     *config.Config
@@ -134,7 +134,7 @@ func (e *engine) makeSpec() error {
 		Program: e.program, Args: e.o.Args, Dir: e.o.Dir,
 		OpenFiles:    openFiles,
 		NestedUserns: cfg.AllowNestedUserNamespaces.Value,
-		StateDir:     filepath.Join(stateHome(e.o), "srt", "placeholders"),
+		StateDir:     filepath.Join(stateHome(e.o), journalDir),
 	}
 	if !openFiles {
 		e.spec.Rules = pathRules(pol)
@@ -215,6 +215,9 @@ func (e *engine) prepareTemp() error {
 	}
 	return fmt.Errorf("making the place of the private TMPDIR: %w", last)
 }
+
+// journalDir is below the folder for state.
+const journalDir = "srt/placeholders"
 
 // stateHome is where programs keep what must outlast a restart.
 func stateHome(o Options) string {

@@ -36,7 +36,7 @@ func Explain(o Options) (*Explanation, error) {
 		return nil, err
 	}
 	x := &Explanation{
-		Args: e.o.Args, Program: e.program, Dir: e.o.Dir, Matched: e.matched,
+		Args: e.o.Args, Program: inDir(e.o.Dir, e.program), Dir: e.o.Dir, Matched: e.matched,
 		Config: e.cfg, Policy: e.policy.Load(), Plan: e.plan, Dropped: e.dropped,
 	}
 	if e.preset != nil {

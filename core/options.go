@@ -2,8 +2,11 @@ package core
 
 import (
 	"errors"
-	"fmt"
 	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
@@ -19,7 +22,8 @@ type Options struct {
 	Line string
 	// Dir is the working folder, "" the current one.
 	Dir string
-	// Home is the home folder, "" that of $HOME in Environ.
+	// Home is the home folder, "" that of $HOME in Environ or, without, the one that
+	// the system has for this user.
 	Home string
 	// Environ is the environment before the policy removes and adds to it, nil that
 	// of this process.
@@ -39,7 +43,8 @@ type Options struct {
 	// Stdin, Stdout and Stderr are the command's own; nil stands for those of this
 	// process.
 	Stdin, Stdout, Stderr *os.File
-	// Keep lists descriptors above 2 that the command inherits. They must be pipes.
+	// Keep lists descriptors above 2 that the command inherits, each under its
+	// number. They must be pipes.
 	Keep []int
 	// Control gives settings while the command runs: each line is a complete file in
 	// the JSON shape of the npm tool, of which the network lists apply at once, to
@@ -80,22 +85,9 @@ func (o Options) complete() (Options, error) {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
-	if o.Home == "" {
-		o.Home = getenv(o.Environ, "HOME")
-	}
-	if o.Home == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return o, fmt.Errorf("finding the home folder: %w; set HOME", err)
-		}
-		o.Home = home
-	}
-	if o.Dir == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			return o, fmt.Errorf("the current folder is not there any more (%w); change to one that exists", err)
-		}
-		o.Dir = dir
+	var err error
+	if o.Home, o.Dir, err = o.Roots(); err != nil {
+		return o, err
 	}
 	if o.Line != "" {
 		o.Args = []string{"bash", "-c", o.Line}
@@ -119,6 +111,65 @@ func (o Options) complete() (Options, error) {
 	}
 	return o, nil
 }
+
+// Roots are the home folder and the working folder of a command, free of symbolic
+// links: the rules of a folder are about the place, however it was reached. A home
+// that is not there is what its name says. Errors are about the working folder
+// only where the home was found.
+func (o Options) Roots() (home, dir string, err error) {
+	environ := o.Environ
+	if environ == nil {
+		environ = os.Environ()
+	}
+	if home, err = homeOf(o.Home, environ); err != nil {
+		return "", "", err
+	}
+	if place, err := filepath.EvalSymlinks(home); err == nil {
+		home = place
+	}
+	switch {
+	case o.Dir == "":
+		// Not os.Getwd, which believes $PWD.
+		if dir, err = syscall.Getwd(); err != nil {
+			return home, "", &hintError{
+				text: "the current folder is not there any more", err: err, hint: "change to a folder that exists",
+			}
+		}
+		return home, dir, nil
+	case !filepath.IsAbs(o.Dir):
+		return home, o.Dir, nil // the settings say what is wrong with it
+	}
+	if dir, err = filepath.EvalSymlinks(o.Dir); err != nil {
+		return home, "", &hintError{text: "the working folder cannot be used", err: err}
+	}
+	return home, dir, nil
+}
+
+// homeOf finds the home folder of a user as shells do.
+func homeOf(set string, environ []string) (string, error) {
+	if set != "" {
+		return set, nil
+	}
+	if home := getenv(environ, "HOME"); home != "" {
+		return home, nil
+	}
+	u, err := user.LookupId(strconv.Itoa(os.Getuid()))
+	if err != nil {
+		return "", &hintError{text: "HOME is not set, and the system knows no home folder of this user", err: err, hint: "set HOME"}
+	}
+	return u.HomeDir, nil
+}
+
+// hintError is an error whose next step is known.
+type hintError struct {
+	text string
+	err  error
+	hint string // "" if there is nothing better than the error itself
+}
+
+func (e *hintError) Error() string { return e.text + ": " + e.err.Error() }
+
+func (e *hintError) Unwrap() error { return e.err }
 
 // getenv is the value of a variable in an environment, "" if it is not there.
 func getenv(environ []string, name string) string {

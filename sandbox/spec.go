@@ -102,7 +102,7 @@ type Protected struct {
 
 // Spec is what to run and what it may reach.
 type Spec struct {
-	Program string   // absolute path of the file to execute
+	Program string   // the file to execute, absolute or seen from Dir
 	Args    []string // its arguments, verbatim, the name that it is called by first
 	Dir     string   // absolute working folder
 	Env     []string // complete environment of the command
