@@ -29,13 +29,24 @@ type handler struct {
 	ending  syscall.Signal // the first signal that ends a process and came before the command ran
 }
 
-// newHandler begins to take signals for a run with these options.
+// passedOn are the signals that the command gets because we do.
+var passedOn = [...]os.Signal{ //nolint:gochecknoglobals // a constant
+	syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
+}
+
+// newHandler begins to take signals for a run with these options. What the caller
+// ignores stays so, for the command too: SIGHUP behind nohup, SIGINT in the
+// background of a script.
 func newHandler(o *core.Options) *handler {
 	h := &handler{
 		signals: make(chan os.Signal), reload: make(chan struct{}),
 		incoming: make(chan os.Signal, 16), done: make(chan struct{}),
 	}
-	signal.Notify(h.incoming, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	for _, sig := range passedOn {
+		if !signal.Ignored(sig) {
+			signal.Notify(h.incoming, sig)
+		}
+	}
 	o.Signals, o.Reload = h.signals, h.reload
 	go h.pump(time.Now(), *o)
 	return h
