@@ -27,11 +27,7 @@ func (t streams) run(line *runLine) int {
 		}
 		o.Control = control
 	}
-	var refused []int
-	o.Keep, refused = inherited(namesOf(line), os.Getenv("MAKEFLAGS"), line.controlFD)
-	for _, fd := range refused {
-		t.warnf(sayNotKept, fd)
-	}
+	o.Keep = inherited(namesOf(line), os.Getenv("MAKEFLAGS"), line.controlFD)
 	if o.Logf != nil {
 		t.debugRun(o)
 	}
@@ -87,13 +83,17 @@ func openControl(fd int) (*os.File, error) {
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return nil, unusable(err.Error())
 	}
+	// What the runtime of this very program has opened closes on exec, which
+	// nothing that came through one does.
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+		return nil, unusable(unix.EBADF.Error())
+	}
 	switch stat.Mode & unix.S_IFMT {
 	case unix.S_IFIFO, unix.S_IFSOCK, unix.S_IFREG, unix.S_IFCHR:
 	case unix.S_IFDIR:
 		return nil, unusable("it is a folder")
 	default:
-		// Such as those that the runtime of this very program opens.
-		return nil, unusable("nothing that can be read was passed under that number")
+		return nil, unusable("it is nothing that can be read")
 	}
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {
@@ -117,29 +117,16 @@ func namesOf(line *runLine) []string {
 	return line.command
 }
 
-// firstKept is the lowest descriptor that a command can inherit: the way into the
-// sandbox takes those below.
-const firstKept = 6
-
 // inherited finds the pipes that the command is meant to have: those that its
 // words name as a shell's process substitution does, and those of make's job
-// server. refused are those that it names and cannot have.
-func inherited(words []string, makeflags string, control int) (kept, refused []int) {
-	add := func(fd int, named bool) {
+// server.
+func inherited(words []string, makeflags string, control int) (kept []int) {
+	add := func(fd int) {
 		var stat unix.Stat_t
-		if fd < 3 || fd == control || unix.Fstat(fd, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
+		if fd < 3 || fd == control || slices.Contains(kept, fd) || unix.Fstat(fd, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
 			return
 		}
-		list := &kept
-		if fd < firstKept {
-			if !named {
-				return
-			}
-			list = &refused
-		}
-		if !slices.Contains(*list, fd) {
-			*list = append(*list, fd)
-		}
+		kept = append(kept, fd)
 	}
 	for _, word := range words {
 		for _, prefix := range [...]string{"/dev/fd/", "/proc/self/fd/"} {
@@ -150,7 +137,7 @@ func inherited(words []string, makeflags string, control int) (kept, refused []i
 				}
 				rest = after
 				if fd, ok := leadingNumber(after); ok {
-					add(fd, true)
+					add(fd)
 				}
 			}
 		}
@@ -160,12 +147,12 @@ func inherited(words []string, makeflags string, control int) (kept, refused []i
 			r, w, _ := strings.Cut(pair, ",")
 			for _, text := range [...]string{r, w} {
 				if fd, err := strconv.Atoi(text); err == nil {
-					add(fd, false)
+					add(fd)
 				}
 			}
 		}
 	}
-	return kept, refused
+	return kept
 }
 
 // leadingNumber reads the digits that a text begins with.

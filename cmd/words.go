@@ -27,7 +27,6 @@ import (
 const (
 	hintHelp     = "srt --help shows what there is"
 	sayNoCommand = "Error: No command specified. Use -c <command> or provide command arguments."
-	sayNotKept   = "descriptor %d is named by the command and cannot be passed on: srt needs 3 to 5 itself; open it as 6 or above"
 )
 
 // Answers.

@@ -19,6 +19,7 @@ import (
 // linuxRunner drives one stage.
 type linuxRunner struct {
 	start Start
+	kept  []stage.Kept
 	sock  int // this end of the socket pair
 	pid   int // bubblewrap
 	ended chan struct{}
@@ -52,22 +53,36 @@ func newRunner(start Start) (runner, error) {
 	}
 	defer func() { _ = unix.Close(pair[1]) }()
 	files := []uintptr{start.Stdin.Fd(), start.Stdout.Fd(), start.Stderr.Fd(), uintptr(pair[1]), uintptr(filter), uintptr(exe)}
-	for _, fd := range start.Keep {
-		if fd <= stage.Exe {
-			_ = unix.Close(pair[0])
-			return nil, fmt.Errorf("bug: descriptor %d cannot be kept", fd)
-		}
-		for len(files) <= fd {
-			files = append(files, ^uintptr(0))
-		}
-		files[fd] = uintptr(fd)
-	}
-	r := &linuxRunner{start: start, sock: pair[0], ended: make(chan struct{})}
+	files, kept := keep(files, start.Keep)
+	r := &linuxRunner{start: start, kept: kept, sock: pair[0], ended: make(chan struct{})}
 	if err := r.fork(files); err != nil {
 		_ = unix.Close(pair[0])
 		return nil, namespaceError(err)
 	}
 	return r, nil
+}
+
+// keep adds descriptors that the command inherits to those of the stage: under
+// their numbers, or where that is not free behind all others.
+func keep(files []uintptr, fds []int) ([]uintptr, []stage.Kept) {
+	var kept []stage.Kept
+	var low []int
+	for _, fd := range fds {
+		if fd < stage.FirstFree {
+			low = append(low, fd)
+			continue
+		}
+		for len(files) <= fd {
+			files = append(files, ^uintptr(0))
+		}
+		files[fd] = uintptr(fd)
+		kept = append(kept, stage.Kept{At: fd, As: fd})
+	}
+	for _, fd := range low {
+		kept = append(kept, stage.Kept{At: len(files), As: fd})
+		files = append(files, uintptr(fd))
+	}
+	return files, kept
 }
 
 // firstFilter puts the filter into a memory file. It holds for bubblewrap's first
@@ -227,7 +242,7 @@ func (r *linuxRunner) exec(plan *Plan) error {
 	o := stage.Order{
 		Outside:  outside,
 		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
-		Nested: r.start.Filter.NestedUserns, Keep: r.start.Keep,
+		Nested: r.start.Filter.NestedUserns, Keep: r.kept,
 		Dir: plan.Dir, Program: plan.Program, Args: plan.Args, Env: plan.Env,
 	}
 	fd, err := memfile(o.Encode())

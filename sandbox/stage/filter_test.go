@@ -195,7 +195,7 @@ func TestOrderSurvivesTheWay(t *testing.T) {
 		Writable: true, Buried: true, Nested: true, Dir: "/a b\n", Program: "/bin/sh",
 		Pins:   []Mount{{Kind: Pin, Path: "/w/x", Dir: true}},
 		Mounts: []Mount{{Kind: HideDir, Path: "/h", Dir: true, Open: true}, {Kind: Writable, Path: "/h/\"q", Reveal: true}},
-		Keep:   []int{7, 63}, Args: []string{"sh", "-c", "", "a\nb"}, Env: []string{"A=", "B=c d"},
+		Keep:   []Kept{{7, 3}, {63, 63}}, Args: []string{"sh", "-c", "", "a\nb"}, Env: []string{"A=", "B=c d"},
 	}
 	var out Order
 	if err := out.decode(in.Encode()); err != nil {

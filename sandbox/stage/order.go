@@ -7,14 +7,18 @@ import (
 	"strings"
 )
 
+// Kept is a descriptor that the command inherits, where the stage has it and
+// where the command expects it: the way into the sandbox needs the lowest ones.
+type Kept struct{ At, As int }
+
 // Order is what srt tells the stage to do, in the form of one memfd of
 // NUL-terminated fields.
 type Order struct {
 	Writable     bool // leave everything as writable as it is
 	Pins, Mounts []Mount
-	Buried       bool  // the pins come before the mounts
-	Nested       bool  // the command may make user namespaces
-	Keep         []int // descriptors that it inherits
+	Buried       bool   // the pins come before the mounts
+	Nested       bool   // the command may make user namespaces
+	Keep         []Kept // descriptors that it inherits
 	// Outside names srt's own namespaces, as the links of /proc/self/ns: the command
 	// must have others.
 	Outside   []string
@@ -55,8 +59,9 @@ func (o *Order) Encode() []byte {
 	mounts(o.Pins)
 	mounts(o.Mounts)
 	field(strconv.Itoa(len(o.Keep)))
-	for _, fd := range o.Keep {
-		field(strconv.Itoa(fd))
+	for _, k := range o.Keep {
+		field(strconv.Itoa(k.At))
+		field(strconv.Itoa(k.As))
 	}
 	words(o.Outside)
 	field(o.Dir)
@@ -107,7 +112,7 @@ func (o *Order) decode(data []byte) error {
 	o.Nested = field() == "true"
 	o.Pins, o.Mounts = mounts(), mounts()
 	for n := number(); n > 0 && !failed; n-- {
-		o.Keep = append(o.Keep, number())
+		o.Keep = append(o.Keep, Kept{At: number(), As: number()})
 	}
 	o.Outside = words()
 	o.Dir, o.Program = field(), field()

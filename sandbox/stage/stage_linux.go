@@ -23,7 +23,13 @@ const (
 	Socket      = 3 // its end of the socket pair
 	FirstFilter = 4 // the first filter, which bubblewrap reads
 	Exe         = 5 // this program, which bubblewrap starts as the stage
+
+	// FirstFree is the lowest that may be something else.
+	FirstFree = 6
 )
+
+// socket is where the socket is now: a command may want its number.
+var socket = Socket //nolint:gochecknoglobals // descriptors belong to the process
 
 // The stage is this program again, and takes over before main: whoever imports
 // the package need not know of it, and the packages of which it has no use, most
@@ -54,7 +60,7 @@ func run() int {
 		if number, ok := errors.AsType[execError](err); ok {
 			word = "X" + strconv.Itoa(int(number))
 		}
-		_ = unix.Sendmsg(Socket, []byte(word), nil, nil, 0)
+		_ = unix.Sendmsg(socket, []byte(word), nil, nil, 0)
 	}
 	return 125
 }
@@ -222,16 +228,14 @@ func (o *Order) exec() error {
 	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("closing descriptors: %w", err)
 	}
-	for _, fd := range o.Keep {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
-			return fmt.Errorf("keeping descriptor %d: %w", fd, err)
-		}
+	if err := o.keep(); err != nil {
+		return err
 	}
 	if err := o.checkState(); err != nil {
 		return fmt.Errorf("the sandbox is not what it should be: %w", err)
 	}
 	err := syscall.Exec(o.Program, o.Args, o.Env)
-	if errors.Is(err, syscall.ENOEXEC) {
+	if errors.Is(err, syscall.ENOEXEC) && isText(o.Program) {
 		// A script without a first line that names its shell, as execvp(3) has it.
 		err = syscall.Exec("/bin/sh", append([]string{"sh", o.Program}, o.Args[1:]...), o.Env)
 	}
@@ -239,6 +243,45 @@ func (o *Order) exec() error {
 		return execError(number)
 	}
 	return err
+}
+
+// keep lets the command inherit its descriptors, each under its number.
+func (o *Order) keep() error {
+	for _, k := range o.Keep {
+		if k.As == socket {
+			moved, err := unix.FcntlInt(uintptr(socket), unix.F_DUPFD_CLOEXEC, FirstFree)
+			if err != nil {
+				return fmt.Errorf("keeping descriptor %d: %w", k.As, err)
+			}
+			socket = moved
+		}
+	}
+	for _, k := range o.Keep {
+		var err error
+		if k.At == k.As {
+			_, err = unix.FcntlInt(uintptr(k.At), unix.F_SETFD, 0)
+		} else {
+			err = unix.Dup3(k.At, k.As, 0)
+		}
+		if err != nil {
+			return fmt.Errorf("keeping descriptor %d: %w", k.As, err)
+		}
+	}
+	return nil
+}
+
+// isText reports whether a file that is no program may be a script, as shells
+// find it out: a program for another machine has a NUL in its first line.
+func isText(path string) bool {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return true // the shell says why it cannot be read
+	}
+	defer func() { _ = unix.Close(fd) }()
+	var first [128]byte
+	n, _ := unix.Read(fd, first[:])
+	line, _, _ := bytes.Cut(first[:max(n, 0)], []byte{'\n'})
+	return bytes.IndexByte(line, 0) < 0
 }
 
 // Capabilities are those that the stage needs, in the namespaces of the sandbox:
