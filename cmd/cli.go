@@ -126,7 +126,7 @@ func newParser(c *tree, out io.Writer) (*kong.Kong, error) {
 // verb runs what scan leaves to kong.
 func (t streams) verb(p *parsed, args []string) int {
 	c := &tree{}
-	parser, err := newParser(c, t.out)
+	parser, err := newParser(c, t)
 	if err != nil {
 		panic("bug: the command line: " + err.Error())
 	}

@@ -22,12 +22,23 @@ const (
 // streams are where a command reads and writes.
 type streams struct {
 	in, out, err *os.File
+
+	// lost is why an answer did not arrive; nil drops it.
+	lost *error
+}
+
+// Write writes a part of an answer.
+func (t streams) Write(text []byte) (int, error) {
+	if _, err := t.out.Write(text); err != nil && t.lost != nil && *t.lost == nil {
+		*t.lost = err
+	}
+	return len(text), nil
 }
 
 // Main runs one command line, args[0] being srt's own name, and returns the exit
 // status. The streams are handed to the command as they are.
 func Main(args []string, in, out, errw *os.File) int {
-	t := streams{in: in, out: out, err: errw}
+	t := streams{in: in, out: out, err: errw, lost: new(error)}
 	if len(args) > 0 {
 		args = args[1:]
 	}
@@ -39,7 +50,11 @@ func Main(args []string, in, out, errw *os.File) int {
 		quietStart()
 		return t.run(&line.run)
 	}
-	return t.verb(line, args)
+	status := t.verb(line, args)
+	if *t.lost != nil && status == statusOK {
+		return t.fail(*t.lost)
+	}
+	return status
 }
 
 // quietStart keeps the runtime on one processor for the time that a start takes

@@ -143,12 +143,12 @@ func pad(text string, width int) string {
 }
 
 // answer prints one line of what was asked for.
-func (t streams) answer(line string) { fmt.Fprintln(t.out, clean(line)) }
+func (t streams) answer(line string) { fmt.Fprintln(t, clean(line)) }
 
 // text prints what was asked for, line by line.
 func (t streams) text(text string) {
 	for line := range strings.Lines(text) {
-		fmt.Fprint(t.out, cleanText(strings.TrimSuffix(line, "\n"))+"\n")
+		fmt.Fprint(t, cleanText(strings.TrimSuffix(line, "\n"))+"\n")
 	}
 }
 
@@ -353,5 +353,5 @@ func cleanText(s string) string {
 // C1), formatting characters (Cf, among them those that turn the direction), and
 // separators of lines and paragraphs.
 func unclean(r rune) bool {
-	return r < 0x20 || r >= 0x7f && r < 0xa0 || r > 0xff && unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0xa0 && unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }

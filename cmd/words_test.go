@@ -46,18 +46,19 @@ func spoken(t *testing.T, f func(streams)) (out, errw string) {
 
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
-		"plain":           "plain",
-		"żółć 漢字 é":       "żółć 漢字 é",
-		"a\x1b[31mb":      `a\x1b[31mb`,
-		"a\nb\tc\rd\x00":  `a\nb\tc\rd\x00`,
-		"\x7f":            `\x7f`,
-		"\u009b31m":       `\u009b31m`,
-		"\x9b31m":         `\x9b31m`,
-		"a\u202eb\u2066c": `a\u202eb\u2066c`,
-		"\u200f\u061c":    `\u200f\u061c`,
-		"\u2028\u2029":    `\u2028\u2029`,
-		"\U000e0041":      `\U000e0041`,
-		"\xff\xfe":        `\xff\xfe`,
+		"plain":            "plain",
+		"żółć 漢字 é":        "żółć 漢字 é",
+		"a\x1b[31mb":       `a\x1b[31mb`,
+		"a\nb\tc\rd\x00":   `a\nb\tc\rd\x00`,
+		"\x7f":             `\x7f`,
+		"\u009b31m":        `\u009b31m`,
+		"\x9b31m":          `\x9b31m`,
+		"a\u202eb\u2066c":  `a\u202eb\u2066c`,
+		"\u200f\u061c":     `\u200f\u061c`,
+		"soft\u00adhyphen": `soft\u00adhyphen`,
+		"\u2028\u2029":     `\u2028\u2029`,
+		"\U000e0041":       `\U000e0041`,
+		"\xff\xfe":         `\xff\xfe`,
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("clean(%q) = %q, want %q", in, got, want)
