@@ -1,25 +1,35 @@
 # Completion of srt for fish: srt completion fish | source
 
-# The words after srt that are no options, and no values of options; a command's
-# own words end the search.
+# The words after srt without srt's own options and their values: the verb, and
+# all words of a command, with the -- before it.
 function __srt_words
     set -l skip 0
+    set -l verb 0
+    set -l all 0
     set -l tokens (commandline -opc)
     set -e tokens[1]
     for token in $tokens
+        if test $all = 1
+            printf '%s\n' $token
+            continue
+        end
         if test $skip = 1
             set skip 0
             continue
         end
         switch $token
             case --
-                echo --
-                return
+                set all 1
+                printf '%s\n' $token
             case -s -c --line --settings --preset --control-fd '--allow-*' '--deny-*'
                 string match -q -- '*=*' $token; or set skip 1
             case '-*'
             case '*'
-                echo $token
+                if test $verb = 1; or not contains -- $token run explain
+                    set all 1
+                end
+                set verb 1
+                printf '%s\n' $token
         end
     end
 end
@@ -58,7 +68,7 @@ end
 function __srt_complete_command
     set -l words (__srt_words)
     set -l current (commandline -ct)
-    contains -- $words[1] run explain --; and set -e words[1]
+    contains -- $words[1] run explain; and set -e words[1]
     test "$words[1]" = --; and set -e words[1]
     test (count $words) -gt 0; or not string match -q -- '-*' $current; or return
     complete --do-complete=(string join ' ' -- (string escape -- $words) $current)

@@ -54,7 +54,7 @@ _srt() {
       esac
       ;;
     preset)
-      _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets'
+      _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets show'
       ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
     *) _srt_command ;;
@@ -74,7 +74,8 @@ _srt_command() {
 
 _srt_presets() {
   local -a names
-  names=(none ${${(M)${(f)"$(srt preset list 2>/dev/null)"}:#[^ ]*}%% *})
+  names=(${${(M)${(f)"$(srt preset list 2>/dev/null)"}:#[^ ]*}%% *})
+  [[ ${argv[-1]-} == show ]] || names+=(none)
   compadd -a names
 }
 
