@@ -55,9 +55,18 @@ confirmed() {
 	esac
 }
 
+# True for bubblewrap in a folder where srt looks for it: not all of the PATH.
+has_bubblewrap() {
+	if ! command -v bwrap >/dev/null 2>&1; then return 1; fi
+	for dir in /usr/bin /usr/local/bin /bin /run/current-system/sw/bin; do
+		if [ -x "$dir/bwrap" ]; then return 0; fi
+	done
+	return 1
+}
+
 check_bubblewrap() {
 	if [ "$(uname -s)" != Linux ]; then return; fi
-	if command -v bwrap >/dev/null 2>&1; then return; fi
+	if has_bubblewrap; then return; fi
 	command=$(bubblewrap_command)
 	if [ -z "$command" ]; then
 		say "bubblewrap is missing: srt refuses to run anything until it is installed"
@@ -94,13 +103,11 @@ find_binary() {
 		return
 	fi
 	built=$(mktemp -d) || fail "cannot make a temporary folder"
-	trap 'rm -rf "$built"' EXIT
-	trap 'exit 1' HUP INT TERM
 	# A checkout that belongs to someone else has no version that git would tell.
 	vcs=false
 	if (cd "$here" && git rev-parse -q --verify HEAD) >/dev/null 2>&1; then vcs=auto; fi
 	(cd "$here" && CGO_ENABLED=0 go build -trimpath -buildvcs=$vcs -ldflags='-s -w' -o "$built/srt" ./cmd/srt) ||
-		fail "the build failed"
+		fail "the build failed" "srt needs Go $(sed -n 's/^go //p' "$here/go.mod") or newer: go version"
 	binary=$built/srt
 }
 
@@ -111,16 +118,17 @@ install_srt() {
 		check_bubblewrap
 		return
 	fi
+	# A file would be moved into it.
+	if [ -d "$target" ]; then fail "'$target' is a folder" "choose another place with --prefix"; fi
 	mkdir -p "$bin" || fail "cannot make '$bin'" "choose another place with --prefix"
 	# First a whole file under another name, then a rename: a running srt goes on,
 	# and nobody ever starts half of one.
 	partial=$(mktemp "$bin/.srt.XXXXXX") || fail "cannot write to '$bin'" "choose another place with --prefix"
-	if ! cp "$binary" "$partial" || ! chmod 755 "$partial" || ! mv -f "$partial" "$target"; then
-		rm -f "$partial"
-		fail "cannot install '$target'"
-	fi
+	if ! cp "$binary" "$partial" || ! chmod 755 "$partial"; then fail "cannot write to '$bin'"; fi
+	if ! "$partial" version >/dev/null 2>&1; then fail "'$binary' does not run on this system"; fi
+	mv -f "$partial" "$target" || fail "cannot install '$target'"
 	say "installed '$target'"
-	case ":$PATH:" in
+	case ":${PATH-}:" in
 	*":$bin:"*) ;;
 	*)
 		say "warning: '$bin' is not on your PATH"
@@ -146,9 +154,19 @@ uninstall_srt() {
 	say "removed '$target'"
 }
 
+# What is not finished is not left behind.
+cleanup() {
+	if [ -n "$partial" ]; then rm -f "$partial"; fi
+	if [ -n "$built" ]; then rm -rf "$built"; fi
+}
+
 main() {
 	set -eu
 	umask 022
+	partial=
+	built=
+	trap cleanup EXIT
+	trap 'exit 1' HUP INT TERM
 	prefix=
 	binary=
 	dry_run=no
@@ -161,6 +179,7 @@ main() {
 			shift
 			;;
 		--prefix=?*) prefix=${1#--prefix=} ;;
+		--prefix=) fail "--prefix needs a folder" ;;
 		--dry-run) dry_run=yes ;;
 		--uninstall) action=uninstall_srt ;;
 		-h | --help)
@@ -175,6 +194,9 @@ main() {
 		esac
 		shift
 	done
+	if [ "$action" = uninstall_srt ] && [ -n "$binary" ]; then
+		fail "--uninstall takes no binary: '$binary'" "./install.sh --help"
+	fi
 	if [ -z "$prefix" ]; then
 		if [ -z "${HOME-}" ]; then fail "HOME is not set" "choose a place with --prefix"; fi
 		prefix=$HOME/.local
