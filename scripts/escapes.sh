@@ -51,7 +51,8 @@ awk -F'\t' -v results="$results" '
       printf "%s\t%s\t%s\n", id, what, why >results
     }
     printf "%d held, %d not applicable, %d escaped\n", held, none, bad
-  }' testdata/escape/rows.tsv "$work/out"
+    exit bad > 0
+  }' testdata/escape/rows.tsv "$work/out" || status=1
 if ((status != 0)); then
   # Without the lines of what passed.
   grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS)' "$work/out" | grep -nE -B30 'FAIL' >&2 || cat "$work/out" >&2

@@ -23,7 +23,7 @@ bash=() zsh=() fish=()
 for file in "${files[@]}"; do
   [[ -f $file && ! -L $file ]] || continue
   first=
-  case $file in
+  case ${file##*/} in
   *.zsh) zsh+=("$file") ;;
   *.fish) fish+=("$file") ;;
   *.sh | *.bash) bash+=("$file") ;;

@@ -10,16 +10,17 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 
 # prepare PACKAGE... makes a copy of the tree that every user may read (a checkout in
-# root's home is not), and the test programs of packages.
+# root's home is not), and the test programs of packages. It is called in conditions
+# too, where set -e does nothing.
 prepare() {
-  mkdir -p "$work/tree" "$work/bin"
-  CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$work/bin/srt" ./cmd/srt
-  CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$work/bin/probe" ./testdata/probe
+  mkdir -p "$work/tree" "$work/bin" &&
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$work/bin/srt" ./cmd/srt &&
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$work/bin/probe" ./testdata/probe || return 1
   for package in "$@"; do
-    go test -race -c -o "$work/bin/${package//\//-}.test" "./$package"
+    go test -race -c -o "$work/bin/${package//\//-}.test" "./$package" || return 1
   done
-  cp -r cmd core sandbox testdata install.sh LICENSE go.mod "$work/tree/"
-  chmod -R a+rX "$work/tree" "$work/bin"
+  cp -r cmd core sandbox testdata install.sh LICENSE go.mod "$work/tree/" &&
+    chmod -R a+rX "$work/tree" "$work/bin"
 }
 
 # as UID PACKAGE ARGS [COMMAND...] runs the tests of a package with arguments, by way
