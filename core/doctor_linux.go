@@ -97,7 +97,7 @@ func bubblewrap(ctx context.Context) Measure {
 		return m
 	}
 	if err != nil {
-		m.Detail, m.Fix = err.Error(), "it must belong to root, and nobody else may write it"
+		m.Detail, m.Fix = err.Error(), fixHelper
 		return m
 	}
 	cmd := exec.CommandContext(ctx, path, "--version")

@@ -64,3 +64,26 @@ func ExampleExplain() {
 	// sh true *.example.com --allow-domain
 	// false host is not on the allow list
 }
+
+// A command line for those who start processes themselves.
+func ExampleWrap() {
+	wrapped, err := core.Wrap("/usr/local/bin/srt", core.Options{
+		Args: []string{"sh", "-c", "make"}, Dir: "/", Environ: []string{"HOME=/nonexistent", "PATH=/usr/bin:/bin"},
+		Flags: config.Flags{AllowDomain: []string{"example.com"}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%q in %s\n", wrapped.Args, wrapped.Dir)
+	// Output: ["/usr/local/bin/srt" "run" "--allow-domain=example.com" "--" "sh" "-c" "make"] in /
+}
+
+// What is missing for a sandbox on this system, and what to do about it.
+func ExamplePlatform() {
+	for _, m := range core.Platform(context.Background()).Measures {
+		if m.Needed && !m.OK {
+			fmt.Println(m.Name, m.Detail, m.Fix)
+		}
+	}
+}

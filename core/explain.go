@@ -71,8 +71,10 @@ func (w *Wrapped) Cmd(ctx context.Context) *exec.Cmd {
 // Wrap gives the command line of the srt program at path that runs the command
 // of o in a sandbox, for those who start processes by other means than [Run]. It
 // checks that the settings can be used and the command can be found. Args, Line,
-// Dir, Environ, Settings, Preset and Flags count.
+// Dir, Environ, Settings, Preset, Flags and Yes count; the home folder is that of
+// Environ.
 func Wrap(path string, o Options) (*Wrapped, error) {
+	o.Home = ""
 	e, err := open(o)
 	if err != nil {
 		return nil, err
@@ -105,6 +107,9 @@ func Wrap(path string, o Options) (*Wrapped, error) {
 		for _, value := range list.values {
 			args = append(args, fmt.Sprintf("%s=%s", list.flag, value))
 		}
+	}
+	if o.Yes {
+		args = append(args, "--yes")
 	}
 	return &Wrapped{
 		Args: append(append(args, "--"), e.o.Args...),

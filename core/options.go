@@ -2,11 +2,14 @@ package core
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
@@ -88,6 +91,11 @@ func (o Options) complete() (Options, error) {
 	var err error
 	if o.Home, o.Dir, err = o.Roots(); err != nil {
 		return o, err
+	}
+	if err := unix.Access(o.Dir, unix.X_OK); err != nil && filepath.IsAbs(o.Dir) {
+		return o, &hintError{
+			text: fmt.Sprintf("the working folder %q cannot be entered", o.Dir), err: err, hint: "change to a folder that you may enter",
+		}
 	}
 	if o.Line != "" {
 		o.Args = []string{"bash", "-c", o.Line}

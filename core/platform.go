@@ -2,18 +2,20 @@ package core
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/sandbox"
 )
 
+// fixHelper is what makes a program fit to be a helper.
+const fixHelper = "it must be an executable file of root or yours, which nobody else may write"
+
 // findBwrap finds bubblewrap: where the settings say, or in the system's folders.
 func findBwrap(cfg *config.Config) (string, error) {
 	if set := cfg.BwrapPath; set.Set {
 		if err := sandbox.CheckHelper(set.Value); err != nil {
-			return "", fmt.Errorf("bwrapPath: %w", err)
+			return "", &hintError{text: "bwrapPath", err: err, hint: fixHelper}
 		}
 		return set.Value, nil
 	}
@@ -21,5 +23,8 @@ func findBwrap(cfg *config.Config) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", sandbox.ErrNoBwrap
 	}
-	return path, err //nolint:wrapcheck // names the file and what is wrong with it
+	if err != nil {
+		return "", &hintError{text: "bubblewrap cannot be used", err: err, hint: fixHelper}
+	}
+	return path, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -75,7 +76,12 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	})
 	if err := box.Exec(); err != nil {
 		if number, ok := errors.AsType[sandbox.ExecError](err); ok {
-			return event.Report{}, commandError(e.o.Args[0], number.Unwrap())
+			err := number.Unwrap()
+			if errors.Is(err, fs.ErrNotExist) {
+				// The file itself has been found.
+				err = fmt.Errorf("the program that runs it, which its first line or its header names: %w", err)
+			}
+			return event.Report{}, commandError(e.o.Args[0], err)
 		}
 		return event.Report{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // helperDirs is where helper programs are looked for: the caller's PATH may
@@ -17,20 +18,22 @@ var ErrNoBwrap = errors.New("bubblewrap (bwrap) is not installed")
 // FindHelper finds a helper program in the system's folders. It must belong to
 // root or the caller, and nobody else may be able to change it.
 func FindHelper(name string) (string, error) {
-	var refused error
+	var refused []error
+	var seen []string // /bin leads to /usr/bin on many systems
 	for _, dir := range helperDirs {
 		path, err := filepath.EvalSymlinks(filepath.Join(dir, name))
-		if err != nil {
+		if err != nil || slices.Contains(seen, path) {
 			continue
 		}
+		seen = append(seen, path)
 		if err := CheckHelper(path); err != nil {
-			refused = errors.Join(refused, err)
+			refused = append(refused, err)
 			continue
 		}
 		return path, nil
 	}
-	if refused != nil {
-		return "", refused
+	if len(refused) > 0 {
+		return "", errors.Join(refused...)
 	}
 	return "", os.ErrNotExist
 }
