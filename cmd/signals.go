@@ -23,6 +23,8 @@ type handler struct {
 	reload   chan struct{}
 	incoming chan os.Signal
 	done     chan struct{}
+	wait     time.Duration        // see patience
+	die      func(syscall.Signal) // does not return to what hangs
 
 	mu      sync.Mutex
 	running bool
@@ -41,6 +43,7 @@ func newHandler(o *core.Options) *handler {
 	h := &handler{
 		signals: make(chan os.Signal), reload: make(chan struct{}),
 		incoming: make(chan os.Signal, 16), done: make(chan struct{}),
+		wait: lastWait, die: die,
 	}
 	for _, sig := range passedOn {
 		if !signal.Ignored(sig) {
@@ -85,10 +88,34 @@ func (h *handler) pump(since time.Time, o core.Options) {
 					h.started()
 				case <-h.done:
 					return
+				case <-h.patience():
+					h.die(h.fatal())
 				}
 			}
 		}
 	}
+}
+
+// lastWait is how long a command may take to begin after a signal that ends it, a
+// little more than the search for protected names may.
+const lastWait = 5 * time.Second
+
+// patience ends when srt has been told to end and still sets the sandbox up, such
+// as on a file system that does not answer; nil, and so never, once the command
+// runs.
+func (h *handler) patience() <-chan time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.running || h.ending == 0 {
+		return nil
+	}
+	return time.After(h.wait)
+}
+
+// die ends this process by a signal. All that it has started ends with it.
+func die(sig syscall.Signal) {
+	signal.Reset(sig)
+	_ = syscall.Kill(os.Getpid(), sig)
 }
 
 // commandRuns asks the engine by a signal that does nothing (kill(2), signal 0):

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,6 +113,19 @@ func TestHooksPaths(t *testing.T) {
 		if got := hooksPaths("/home/u")(git); !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+	// A pipe in its place, which would be waited for, and a long line before it.
+	git = t.TempDir()
+	if err := syscall.Mkfifo(git+"/config", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := hooksPaths("/home/u")(git); got != nil {
+		t.Errorf("a pipe: %q", got)
+	}
+	git = t.TempDir()
+	put(t, git+"/config", "# "+strings.Repeat("x", 100_000)+"\n[core]\nhooksPath = /far\n", 0o600)
+	if got := hooksPaths("/home/u")(git); !slices.Equal(got, []string{"/far"}) {
+		t.Errorf("a long line: %q", got)
 	}
 }
 

@@ -115,7 +115,7 @@ func (e *engine) configOptions() (config.Options, error) {
 	}
 	if e.preset != nil {
 		var notes []string
-		options.Preset, notes = e.preset.Config(preset.Env{Home: e.o.Home, Dir: e.o.Dir, Getenv: get, ReadFile: os.ReadFile})
+		options.Preset, notes = e.preset.Config(preset.Env{Home: e.o.Home, Dir: e.o.Dir, Getenv: get, ReadFile: readRegular})
 		for _, note := range notes {
 			e.o.Warnf("%s", note)
 		}
