@@ -100,35 +100,6 @@ func TestSafeDirectoriesGoOnCounting(t *testing.T) {
 	}
 }
 
-func TestHooksPaths(t *testing.T) {
-	git := t.TempDir() + "/repo/.git"
-	for text, want := range map[string][]string{
-		"[core]\n\thooksPath = .husky/_\n":          {filepath.Dir(git) + "/.husky/_"},
-		"[Core]\n HOOKSPATH=\"/abs/hooks\"\n":       {"/abs/hooks"},
-		"[core] hooksPath = ~/h\n":                  {"/home/u/h"},
-		"[other]\nhooksPath = x\n[core]\nbare = no": nil,
-		"": nil,
-	} {
-		put(t, git+"/config", text, 0o644)
-		if got := hooksPaths("/home/u")(git); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-	// A pipe in its place, which would be waited for, and a long line before it.
-	git = t.TempDir()
-	if err := syscall.Mkfifo(git+"/config", 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := hooksPaths("/home/u")(git); got != nil {
-		t.Errorf("a pipe: %q", got)
-	}
-	git = t.TempDir()
-	put(t, git+"/config", "# "+strings.Repeat("x", 100_000)+"\n[core]\nhooksPath = /far\n", 0o600)
-	if got := hooksPaths("/home/u")(git); !slices.Equal(got, []string{"/far"}) {
-		t.Errorf("a long line: %q", got)
-	}
-}
-
 // settings writes npm settings that allow the working folder and the hosts.
 func settings(t *testing.T, hosts string) string {
 	t.Helper()

@@ -115,7 +115,7 @@ func (e *engine) configOptions() (config.Options, error) {
 	}
 	if e.preset != nil {
 		var notes []string
-		options.Preset, notes = e.preset.Config(preset.Env{Home: e.o.Home, Dir: e.o.Dir, Getenv: get, ReadFile: readRegular})
+		options.Preset, notes = e.preset.Config(preset.Env{Home: e.o.Home, Dir: e.o.Dir, Getenv: get, ReadFile: os.ReadFile})
 		for _, note := range notes {
 			e.o.Warnf("%s", note)
 		}
@@ -140,7 +140,8 @@ func (e *engine) makeSpec() error {
 		e.spec.Rules = pathRules(pol)
 		e.spec.Protect = protectedNames(pol)
 		e.spec.Later = laterNames()
-		e.spec.RepoPaths = hooksPaths(e.o.Home)
+		git := gitPaths{home: e.o.Home, get: func(name string) string { return getenv(e.o.Environ, name) }}
+		e.spec.RepoPaths = git.of
 		if err := e.prepareTemp(); err != nil {
 			return err
 		}

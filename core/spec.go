@@ -1,16 +1,10 @@
 package core
 
 import (
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/srt-sh/srt/core/policy"
 	"github.com/srt-sh/srt/sandbox"
@@ -93,63 +87,4 @@ func protectedNames(p *policy.Policy) []sandbox.Protected {
 		names = append(names, name)
 	}
 	return names
-}
-
-// maxRead bounds what is read of a project's files, in bytes.
-const maxRead = 16 << 20
-
-// readRegular reads a file that a command in a sandbox may have made: a pipe in its
-// place would be waited for, without end.
-func readRegular(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // names the file
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err //nolint:wrapcheck // likewise
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%q is no regular file", path)
-	case info.Size() > maxRead:
-		return nil, fmt.Errorf("%q is larger than %d MiB", path, maxRead>>20)
-	}
-	return io.ReadAll(io.LimitReader(f, maxRead)) //nolint:wrapcheck // likewise
-}
-
-// hooksPaths names the folder that a repository's own configuration takes its
-// hooks from, if it sets one. It reads just that key: git itself would run what
-// the configuration says.
-func hooksPaths(home string) func(gitDir string) []string {
-	return func(gitDir string) []string {
-		text, err := readRegular(filepath.Join(gitDir, "config"))
-		if err != nil {
-			return nil
-		}
-		var paths []string
-		section := ""
-		for line := range strings.Lines(string(text)) {
-			line = strings.TrimSpace(line)
-			if header, ok := strings.CutPrefix(line, "["); ok {
-				name, rest, _ := strings.Cut(header, "]")
-				section, line = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(rest)
-			}
-			key, value, ok := strings.Cut(line, "=")
-			if section != "core" || !ok || !strings.EqualFold(strings.TrimSpace(key), "hookspath") {
-				continue
-			}
-			value = strings.Trim(strings.TrimSpace(value), `"`)
-			switch {
-			case value == "":
-			case strings.HasPrefix(value, "~/"):
-				paths = append(paths, filepath.Join(home, value[2:]))
-			case filepath.IsAbs(value):
-				paths = append(paths, filepath.Clean(value))
-			default:
-				paths = append(paths, filepath.Join(filepath.Dir(gitDir), value))
-			}
-		}
-		return paths
-	}
 }

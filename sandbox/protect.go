@@ -1,9 +1,12 @@
 package sandbox
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +21,9 @@ func (r *resolver) protect() error {
 		head, _, _ := strings.Cut(p.Name, "/")
 		head = strings.ToLower(head)
 		heads[head] = append(heads[head], p)
+	}
+	if err := r.protectAround(); err != nil {
+		return err
 	}
 	var dirs []string
 	for _, root := range slices.Clone(r.roots) {
@@ -166,13 +172,66 @@ func (r *resolver) protectFound(path string, heads map[string][]Protected) error
 			return err
 		}
 	}
-	if repo && r.spec.RepoPaths != nil {
-		for _, extra := range r.spec.RepoPaths(path) {
-			if r.inWriteRoot(extra) && !r.isRoot(extra) {
-				if err := r.denyWrite(extra, "core.hooksPath of "+path, PlaceholderDir, PlaceholderDir); err != nil {
-					return err
-				}
+	if name != ".git" {
+		return nil
+	}
+	err = r.protectRepo(path)
+	if tree := parent(path); err != nil && !r.isRoot(tree) {
+		r.notef("%q is read-only: %v", tree, err)
+		return r.denyWrite(tree, "git's configuration there cannot be read", NoPlaceholder, NoPlaceholder)
+	}
+	return err
+}
+
+// protectAround protects what git's configuration names without a repository in a
+// write root: that of the user, and of the repositories that write roots lie in.
+func (r *resolver) protectAround() error {
+	if err := r.protectRepo(""); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, root := range slices.Clone(r.roots) {
+		for dir := root.path; dir != "/" && !seen[dir]; {
+			seen[dir] = true
+			dir = parent(dir)
+			dotGit := join(dir, []byte(".git"))
+			if _, err := os.Lstat(dotGit); err != nil {
+				continue // not a repository that can be used
 			}
+			if err := r.protectRepo(dotGit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// protectRepo protects the further paths of one repository.
+func (r *resolver) protectRepo(dotGit string) error {
+	if r.spec.RepoPaths == nil {
+		return nil
+	}
+	extras, err := r.spec.RepoPaths(dotGit)
+	if err != nil {
+		return err
+	}
+	for _, extra := range extras {
+		at := r.places.find(extra.Path)
+		if !errors.Is(at.err, syscall.ELOOP) && (at.err != nil || !r.inWriteRoot(at.real)) {
+			continue
+		}
+		if at.err == nil && at.missing == "" && r.isRoot(at.real) {
+			if dotGit != "" && at.real == parent(dotGit) {
+				return fmt.Errorf("%q is a write root, and %s; name another folder there", at.real, extra.Reason)
+			}
+			continue // opened by its name
+		}
+		cover := extra.Absent
+		if cover == PlaceholderFile {
+			cover = NoPlaceholder
+		}
+		if err := r.denyWrite(extra.Path, extra.Reason, extra.Absent, cover); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -100,6 +100,13 @@ type Protected struct {
 	Reason   string
 }
 
+// RepoPath is a path that git runs or obeys.
+type RepoPath struct {
+	Path   string      // absolute
+	Absent Placeholder // what stands in where it does not exist: an empty folder or an empty file
+	Reason string
+}
+
 // Spec is what to run and what it may reach.
 type Spec struct {
 	Program string   // the file to execute, absolute or seen from Dir
@@ -110,9 +117,11 @@ type Spec struct {
 	Rules   []PathRule
 	Protect []Protected
 	Later   []Later
-	// RepoPaths names further paths to protect in a repository whose git folder is
-	// given (its core.hooksPath); nil names none.
-	RepoPaths func(gitDir string) []string
+	// RepoPaths names further paths to protect for a repository whose .git, a
+	// folder or what points to one, is given, and for "" those of no repository in
+	// particular; nil names none. Where it fails, the work tree is read-only; an
+	// error about a write root or what is above one ends the planning.
+	RepoPaths func(dotGit string) ([]RepoPath, error)
 	// OpenFiles lifts every rule on files.
 	OpenFiles bool
 	// TempDir is an absolute path where a private, empty, writable folder is
