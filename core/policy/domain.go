@@ -186,3 +186,13 @@ func ParseHost(s string) (DomainPattern, error) {
 	}
 	return ParseDomain(s, false)
 }
+
+// Inert reports whether the entry can match no host, as "*.a*.com" or "a b.com",
+// which npm srt accepts.
+func (p DomainPattern) Inert() bool {
+	if p.any {
+		return false
+	}
+	canon, err := CanonicalHost(p.host)
+	return err != nil || canon != p.host && p.alt == ""
+}

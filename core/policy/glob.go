@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Glob is a compiled pattern of a path. The syntax has no escape character:
 //
@@ -120,6 +123,11 @@ func parseSet(members []rune) ([]runeRange, bool) {
 		set = append(set, runeRange{lo, hi})
 	}
 	return set, set != nil
+}
+
+// literal reports whether the pattern matches itself alone.
+func (g Glob) literal() bool {
+	return !slices.ContainsFunc(g.toks, func(t globTok) bool { return t.kind != globText })
 }
 
 // String returns the pattern.

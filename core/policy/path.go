@@ -175,13 +175,14 @@ func (e PathEntry) resolve(roots Roots, lstat lstatFunc) ([]PathRule, error) {
 		r.glob = CompileGlob(rest)
 		return r
 	}
-	// The home and the working directory are names whatever their characters.
+	// The home and the working directory are names whatever their characters, and
+	// so is what is left of them where the spelling climbs out by a "..".
 	root := "/"
 	switch {
 	case strings.HasPrefix(spelling, "~/"):
-		root = path.Clean(roots.Home)
-	case !path.IsAbs(spelling) && within(abs, path.Clean(roots.Dir)):
-		root = path.Clean(roots.Dir)
+		root = commonDir(abs, path.Clean(roots.Home))
+	case !path.IsAbs(spelling):
+		root = commonDir(abs, path.Clean(roots.Dir))
 	}
 	return e.readings(abs, root, lstat, name, pattern), nil
 }
@@ -190,13 +191,13 @@ func (e PathEntry) resolve(roots Roots, lstat lstatFunc) ([]PathRule, error) {
 // besides when components with glob characters are there under those names.
 func (e PathEntry) readings(abs, root string, lstat lstatFunc, name func(string) PathRule, pattern func(dir, rest string) PathRule) []PathRule {
 	rest := strings.TrimPrefix(strings.TrimPrefix(abs, root), "/")
+	if CompileGlob(rest).literal() {
+		return []PathRule{name(abs)} // brackets that spell no set, or glob characters that went with a ..
+	}
 	parts := strings.Split(rest, "/")
 	first := 0
 	for first < len(parts) && !HasGlob(parts[first]) {
 		first++
-	}
-	if first == len(parts) {
-		return []PathRule{name(abs)} // the glob characters went with a ..
 	}
 	at := func(n int) string { return join(root, strings.Join(parts[:n], "/")) }
 	rules := []PathRule{pattern(at(first), strings.Join(parts[first:], "/"))}
@@ -237,6 +238,14 @@ func (e PathEntry) readings(abs, root string, lstat lstatFunc, name func(string)
 	return rules
 }
 
+// commonDir returns the deepest directory that holds, or is, both paths.
+func commonDir(p, dir string) string {
+	for !within(p, dir) {
+		dir = path.Dir(dir)
+	}
+	return dir
+}
+
 func join(dir, rest string) string {
 	if rest == "" {
 		return dir
@@ -260,4 +269,10 @@ func trimDirGlob(s string) string {
 func SlashedGlob(spelling string) bool {
 	return strings.HasSuffix(spelling, "/") && HasGlob(spelling) &&
 		(path.IsAbs(spelling) || strings.HasPrefix(spelling, "~"))
+}
+
+// OtherHome reports whether a spelling looks like the home of another user, which
+// it does not stand for: "~name" would be a name below the working directory.
+func OtherHome(spelling string) bool {
+	return len(spelling) > 1 && spelling[0] == '~' && spelling[1] != '/'
 }

@@ -229,3 +229,24 @@ func TestGlobRule(t *testing.T) {
 		}
 	}
 }
+
+func TestRootsAreNames(t *testing.T) {
+	roots := Roots{Home: "/h/[u]", Dir: "/h/[u]/p*"}
+	pol := newPolicy(t, Input{Roots: roots, Paths: entries(DenyRead, "~/../x*", "../y*", "../../z*", "a]b", "c[]d", "[z-a]")})
+	for p, want := range map[string]bool{
+		"/h/xa": false, "/h/[u]/h/xa": true, // below the home's parent
+		"/h/[u]/ya": false, "/h/u/ya": true, // the home's characters mean nothing
+		"/h/za":        false,
+		"/h/[u]/p*/ya": true,
+	} {
+		if d := pol.Read(p); d.Allow != want {
+			t.Errorf("Read(%q) = %+v", p, d)
+		}
+	}
+	// Brackets that spell no set make a name, which is protected even if absent.
+	for _, r := range pol.Paths()[3:] {
+		if r.Glob {
+			t.Errorf("%q is a pattern", r.Rule.Text)
+		}
+	}
+}

@@ -54,6 +54,9 @@ func fetchPermission(s, arg string, hasArg, deny bool) (Permission, error) {
 	if err != nil {
 		return Permission{}, fmt.Errorf("%w: %q: %w", ErrPermission, clip(s), err)
 	}
+	if p.Inert() {
+		return Permission{}, fmt.Errorf("%w: %q can match no host", ErrPermission, clip(s))
+	}
 	return Permission{Domain: &p}, nil
 }
 
@@ -74,6 +77,9 @@ func pathPermission(s, arg string, hasArg, deny bool, allowKind, denyKind PathKi
 	case strings.HasPrefix(arg, "/"):
 		return Permission{}, fmt.Errorf("%w: %q: write /%s for the path from the root, .%s for the one in the project",
 			ErrPermission, clip(s), clip(arg), clip(arg))
+	}
+	if OtherHome(p.Path) {
+		return Permission{}, fmt.Errorf("%w: %q: the homes of others have to be written out, and a name that begins with ~ as ./~", ErrPermission, clip(s))
 	}
 	if deny && SlashedGlob(p.Path) {
 		return Permission{}, fmt.Errorf("%w: %q ends in a separator, so it matches no path", ErrPermission, clip(s))

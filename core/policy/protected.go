@@ -122,7 +122,14 @@ func protectedNames(roots Roots, own []string) []Protected {
 	return out
 }
 
-// opened reports whether an allow_write entry for the path root opens p: it
+// Unnamed reports whether a spelling is made of dots alone, as ".", "./**" and
+// "x/..": it stands for a directory that it does not name.
+func Unnamed(spelling string) bool {
+	last := path.Base(path.Clean(trimDirGlob(spelling)))
+	return last == "." || last == ".."
+}
+
+// openedBy reports whether an allow_write entry for the path root opens p: it
 // names what is protected, or something inside. A root that is merely "." does
 // not name the directory that it happens to be.
 func (p *Protected) openedBy(root PathRule, closed bool) (string, bool) {
@@ -130,10 +137,7 @@ func (p *Protected) openedBy(root PathRule, closed bool) (string, bool) {
 		return "", false
 	}
 	if p.Path != "" {
-		if p.Reason == whySrt || !within(root.Path, p.Path) {
-			return "", false
-		}
-		if root.Path == p.Path && strings.Trim(root.Rule.Text, "./") == "" {
+		if p.Reason == whySrt || !within(root.Path, p.Path) || root.Path == p.Path && Unnamed(root.Rule.Text) {
 			return "", false
 		}
 		return root.Path, true
@@ -141,7 +145,7 @@ func (p *Protected) openedBy(root PathRule, closed bool) (string, bool) {
 	if closed {
 		return "", false
 	}
-	if _, _, nested := p.find(root.Path, 0); nested && !p.FileOnly {
+	if _, end, ok := p.find(root.Path, 0); ok && !p.FileOnly && (end != len(root.Path) || !Unnamed(root.Rule.Text)) {
 		return root.Path, true
 	}
 	return "", false

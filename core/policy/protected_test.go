@@ -220,3 +220,17 @@ func TestCredentialRules(t *testing.T) {
 		}
 	}
 }
+
+// A root that happens to be a protected directory does not name it.
+func TestUnnamedRoots(t *testing.T) {
+	for _, text := range []string{".", "./", "./.", "./**", "x/..", "../bin"} {
+		pol := newPolicy(t, Input{Roots: Roots{Home: "/home/u", Dir: "/home/u/bin"}, Paths: entries(AllowWrite, text)})
+		if named := text == "../bin"; pol.Write("/home/u/bin/x").Allow != named {
+			t.Errorf("%q opens ~/bin: %v", text, !named)
+		}
+		pol = newPolicy(t, Input{Roots: Roots{Home: "/home/u", Dir: "/w/.git/hooks"}, Paths: entries(AllowWrite, "/w", text)})
+		if pol.Write("/w/.git/hooks/pre-commit").Allow {
+			t.Errorf("%q opens .git/hooks", text)
+		}
+	}
+}
