@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -320,11 +321,18 @@ func (r *resolver) glob(rule PathRule) error {
 	}
 	base := at.real
 	var found []string
+	// What is beneath a match is covered with it, but for what another rule opens
+	// there again: a deeper match lies in that.
+	var opened []string
+	if rule.Op == DenyRead && !rule.Final {
+		opened = r.opened()
+	}
 	walk := walker{
 		deadline: time.Now().Add(r.spec.scanTime()),
 		// The glob speaks of the path as spelled, before symlinks of its base.
 		visit: func(path string, _ []byte) bool {
-			return !rule.Match(rule.Path + strings.TrimPrefix(path, base))
+			return !rule.Match(rule.Path+strings.TrimPrefix(path, base)) ||
+				slices.ContainsFunc(opened, func(o string) bool { return beneath(o, path) || beneath(path, o) })
 		},
 		keep: func(path string) bool {
 			return rule.Match(rule.Path + strings.TrimPrefix(path, base))
@@ -356,6 +364,19 @@ func (r *resolver) glob(rule PathRule) error {
 		}
 	}
 	return nil
+}
+
+// opened lists where rules allow reading, write roots among them.
+func (r *resolver) opened() []string {
+	var out []string
+	for _, rule := range r.spec.Rules {
+		if rule.Op == AllowRead || rule.Op == AllowWrite {
+			if at := r.places.find(rule.Path); at.err == nil && (at.missing == "" || rule.Match != nil) {
+				out = append(out, at.real)
+			}
+		}
+	}
+	return out
 }
 
 func (s *Spec) scanTime() time.Duration {

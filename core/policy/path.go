@@ -78,9 +78,14 @@ func (r PathRule) depth(p string) int {
 	return 0
 }
 
-// Match returns a func that reports whether the rule covers a path, for
-// whoever does not know this package.
-func (r PathRule) Match() func(path string) bool { return r.Covers }
+// Match returns a func that reports whether the pattern of a Glob matches the
+// whole of a path, which is absolute; what is beneath it does not count here. It
+// is for whoever does not know this package.
+func (r PathRule) Match() func(path string) bool {
+	return func(p string) bool {
+		return within(p, r.Base) && len(p) > len(r.Base) && r.glob.Match(strings.TrimPrefix(p[len(r.Base):], "/"))
+	}
+}
 
 func within(p, dir string) bool {
 	return p == dir || dir == "/" || strings.HasPrefix(p, dir) && len(p) > len(dir) && p[len(dir)] == '/'
