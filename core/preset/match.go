@@ -27,10 +27,12 @@ func Match(argv []string) (*Preset, string) {
 // list of words in shell quoting. A * inside of a word stands for any
 // characters, a * as a word for one argument, and as the last word for all the
 // rest, none included. The program is compared by its base name unless the
-// pattern has a slash in it. A pattern that does not parse covers nothing.
+// pattern has a slash in it. A pattern that does not parse, or is more than
+// one command, covers nothing.
 func MatchCommand(pattern string, argv []string) bool {
-	words, err := shellwords.Parse(pattern)
-	if err != nil || len(words) == 0 || len(argv) == 0 {
+	p := shellwords.NewParser()
+	words, err := p.Parse(pattern)
+	if err != nil || len(words) == 0 || len(argv) == 0 || p.Position >= 0 {
 		return false
 	}
 	for i, w := range words {

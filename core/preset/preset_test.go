@@ -40,6 +40,7 @@ func TestMatchCommand(t *testing.T) {
 		{"*", []string{"x"}, true},
 		{"*", []string{"x", "y"}, false},
 		{"npm '", []string{"npm"}, false},
+		{"npm ; rm *", []string{"npm"}, false},
 		{"", []string{"npm"}, false},
 		{"npm", nil, false},
 		{"npm", []string{""}, false},
