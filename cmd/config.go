@@ -3,7 +3,6 @@ package cmd
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/srt-sh/srt/core/config"
@@ -42,7 +41,7 @@ func (c *tree) load(t streams) (*config.Config, error) {
 		if err != nil {
 			return nil, err //nolint:wrapcheck // proposes a name
 		}
-		found, notes := p.Config(preset.Env{Home: o.Home, Dir: o.Dir, Getenv: o.Getenv, ReadFile: os.ReadFile})
+		found, notes := p.Config(preset.Env{Home: o.Home, Dir: o.Dir, Getenv: o.Getenv, ReadFile: config.ReadFile})
 		o.Preset = found
 		for _, note := range notes {
 			t.warn(note)

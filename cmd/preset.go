@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/preset"
 )
 
@@ -42,7 +43,7 @@ func (v *presetShow) Run(t streams) error {
 		return err
 	}
 	t.text(string(p.TOML()))
-	found, notes := p.Config(preset.Env{Home: o.Home, Dir: o.Dir, Getenv: os.Getenv, ReadFile: os.ReadFile})
+	found, notes := p.Config(preset.Env{Home: o.Home, Dir: o.Dir, Getenv: os.Getenv, ReadFile: config.ReadFile})
 	for _, rule := range found.Domains {
 		t.answer("# " + sayAdds(rule.Text, rule.Origin.String()))
 	}

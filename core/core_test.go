@@ -64,9 +64,20 @@ func TestFindCommand(t *testing.T) {
 	}
 }
 
+// The private TMPDIR may stand in another place than usual.
+func TestEnvironmentTemp(t *testing.T) {
+	for place, want := range map[string]string{"/tmp/claude-7": "/tmp/claude-7", "": "/before"} {
+		e := newEnvironment([]string{"TMPDIR=/before"})
+		e.mark(place)
+		if got := e.get("TMPDIR"); got != want {
+			t.Errorf("%q: TMPDIR=%s", place, got)
+		}
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	e := newEnvironment([]string{"A=1", "B=x=y", "A=2", "=C:", "novalue", "GIT_CONFIG_PARAMETERS='a.b=c'", "GIT_SSH_COMMAND=ssh -i key", "TMPDIR=/home/u/tmp"})
-	e.mark(true)
+	e.mark(tempDir)
 	e.proxies("TOKEN", "/opt/my srt")
 	env := e.list()
 	for _, want := range []string{

@@ -115,7 +115,7 @@ func (e *engine) configOptions() (config.Options, error) {
 	}
 	if e.preset != nil {
 		var notes []string
-		options.Preset, notes = e.preset.Config(preset.Env{Home: e.o.Home, Dir: e.o.Dir, Getenv: get, ReadFile: os.ReadFile})
+		options.Preset, notes = e.preset.Config(preset.Env{Home: e.o.Home, Dir: e.o.Dir, Getenv: get, ReadFile: config.ReadFile})
 		for _, note := range notes {
 			e.o.Warnf("%s", note)
 		}
@@ -154,7 +154,7 @@ func (e *engine) makeSpec() error {
 	e.dropped = dropped
 	env := newEnvironment(kept)
 	e.maskVariables(env)
-	env.mark(e.spec.TempDir != "")
+	env.mark(e.spec.TempDir)
 	env.proxies(e.token, self)
 	var safe []string
 	for _, dir := range cfg.GitSafeDirectories {
@@ -166,8 +166,14 @@ func (e *engine) makeSpec() error {
 }
 
 // maskVariables takes variables out that should be shown in a masked form only:
-// until masking is there, not showing them at all is what keeps them secret.
+// until masking is there, not showing them at all is what keeps them secret. The
+// policy hides such files for the same reason.
 func (e *engine) maskVariables(env *environment) {
+	for _, c := range e.cfg.Credentials.Files {
+		if c.Mask {
+			e.o.Warnf("credentials.files %q: masking is not supported yet, so the command cannot read the file at all", c.Name)
+		}
+	}
 	for _, c := range e.cfg.Credentials.EnvVars {
 		if _, set := env.values[c.Name]; c.Mask && set {
 			env.remove(func(name string) bool { return name == c.Name })
@@ -177,8 +183,7 @@ func (e *engine) maskVariables(env *environment) {
 	}
 }
 
-// unsupported refuses settings that would be silently without effect, and hides
-// what cannot be masked yet.
+// unsupported refuses settings that would be silently without effect.
 func (e *engine) unsupported() error {
 	n := e.cfg.Network
 	switch {

@@ -68,14 +68,15 @@ func (e *environment) list() []string {
 	return out
 }
 
-// mark sets what tells programs that they run in a sandbox.
-func (e *environment) mark(temp bool) {
+// mark sets what tells programs that they run in a sandbox, and where their
+// private TMPDIR is, if there is one.
+func (e *environment) mark(temp string) {
 	e.set("SANDBOX_RUNTIME", "1")
 	e.set("SRT_ACTIVE", "1")
-	if !temp {
+	if temp == "" {
 		return
 	}
-	dir := tempDir
+	dir := temp
 	for _, name := range []string{"CLAUDE_TMPDIR", "CLAUDE_CODE_TMPDIR"} {
 		if value := e.get(name); value != "" {
 			dir = value

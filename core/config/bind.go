@@ -74,7 +74,9 @@ func (b *binder) bind(root *node) error {
 	b.number(&b.c.MandatoryDenySearchDepth, root.get("mandatoryDenySearchDepth"), "mandatoryDenySearchDepth")
 	b.text(&b.c.BwrapPath, root.get("bwrapPath"), "bwrapPath")
 	for _, n := range root.get("git", "safeDirectories").items() {
-		b.c.GitSafeDirectories = append(b.c.GitSafeDirectories, b.rule(n, "git.safeDirectories"))
+		if r := b.rule(n, "git.safeDirectories"); b.widens(r.Text, r.Origin) {
+			b.c.GitSafeDirectories = append(b.c.GitSafeDirectories, r)
+		}
 	}
 	return nil
 }
@@ -98,7 +100,7 @@ func (b *binder) number(s *Setting[int], n *node, key string) {
 }
 
 func (b *binder) text(s *Setting[string], n *node, key string) {
-	if n != nil {
+	if n != nil && b.widens(n.str, b.origin(n, key)) {
 		*s = Setting[string]{n.str, true, b.origin(n, key)}
 	}
 }
@@ -119,6 +121,9 @@ func (b *binder) network(net *node) {
 		r := b.rule(n, "network.deniedDomains")
 		r.Reason = reasons.get(r.Text).text()
 		if p, err := policy.ParseDomain(r.Text, true); err == nil {
+			if p.Inert() {
+				b.c.Notes = append(b.c.Notes, fmt.Sprintf("%s: %s: %q can match no host, so it denies nothing", r.Origin, r.Origin.Key, r.Text))
+			}
 			c.DeniedDomains = append(c.DeniedDomains, policy.DomainRule{Pattern: p, Rule: r})
 		}
 	}
@@ -296,11 +301,14 @@ func (b *binder) credentials(creds *node) {
 		c.EnvVars = append(c.EnvVars, b.credential(n, "name", "credentials.envVars"))
 	}
 	for _, n := range creds.get("awsPairs").items() {
-		c.AWSPairs = append(c.AWSPairs, AWSPair{n.get("accessKeyIdVar").text(), n.get("secretAccessKeyVar").text(), n.get("sessionTokenVar").text()})
+		c.AWSPairs = append(c.AWSPairs, AWSPair{n.get("accessKeyIdVar").text(), n.get("secretAccessKeyVar").text(), n.get("sessionTokenVar").text(), b.origin(n, "credentials.awsPairs")})
 	}
 	if s := creds.get("sigv4"); s != nil {
-		pass := func(key string) bool { return s.get(key).text() == "passthrough" }
-		c.SigV4 = SigV4{pass("streaming"), pass("presigned"), pass("sigv4a")}
+		pass := func(key string) bool {
+			n := s.get(key)
+			return n.text() == "passthrough" && b.widens(n.str, b.origin(n, "credentials.sigv4."+key))
+		}
+		c.SigV4 = SigV4{pass("streaming"), pass("presigned"), pass("sigv4a"), b.origin(s, "credentials.sigv4")}
 	}
 	b.flag(&c.AllowPlaintextInject, creds.get("allowPlaintextInject"), "credentials.allowPlaintextInject", true)
 }

@@ -35,8 +35,10 @@ func envPattern(s string) string {
 }
 
 func commandPattern(s string) string {
-	words, err := shellwords.Parse(s)
-	if err != nil || len(words) == 0 {
+	p := shellwords.NewParser()
+	words, err := p.Parse(s)
+	// The parser stops, without an error, at what ends a command.
+	if err != nil || len(words) == 0 || p.Position >= 0 {
 		return "expected the words of a command, such as \"npm\" or \"npm install *\""
 	}
 	return ""
@@ -196,6 +198,25 @@ func validHost(host string, special bool) bool {
 		return strings.Trim(last, "0123456789") != "" && !strings.HasPrefix(last, "0x")
 	}
 	return true
+}
+
+const (
+	inertHint     = `write a wildcard as "*.example.com"`
+	otherHomeHint = "write the path out, or a name that begins with ~ as ./~"
+)
+
+// inertDomain says that a domain entry, a valid one, can match no host.
+func inertDomain(denied bool) func(string) string {
+	return func(s string) string {
+		if p, err := policy.ParseDomain(s, denied); err == nil && p.Inert() {
+			return strconv.Quote(s) + " can match no host"
+		}
+		return ""
+	}
+}
+
+func otherHome(s string) string {
+	return strconv.Quote(s) + " does not stand for the home of another user"
 }
 
 // slashedGlob says that a deny could match nothing; see policy.SlashedGlob.

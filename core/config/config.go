@@ -42,8 +42,9 @@ type Config struct {
 	LocalAddrs func() []netip.Addr               // see policy.Input
 	Lstat      func(string) (fs.FileInfo, error) // see policy.Input; Load sets it from Options
 
-	goos string
-	own  []string
+	goos        string
+	own         []string
+	managedOnly bool // no layer but the managed one widens anything, by its form neither
 }
 
 // Network is [network].
@@ -127,11 +128,17 @@ type Credential struct {
 }
 
 // AWSPair names the variables of an AWS key pair.
-type AWSPair struct{ AccessKeyID, SecretAccessKey, SessionToken string }
+type AWSPair struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+	Origin                                     policy.Origin
+}
 
 // SigV4 says which AWS requests that cannot be signed again pass through
 // nevertheless.
-type SigV4 struct{ Streaming, Presigned, SigV4A bool }
+type SigV4 struct {
+	Streaming, Presigned, SigV4A bool
+	Origin                       policy.Origin
+}
 
 // Command is an element of [[command]].
 type Command struct {
@@ -163,14 +170,13 @@ func (c *Config) Policy() (*policy.Policy, error) {
 		Lstat:      c.Lstat,
 		LocalAddrs: c.LocalAddrs,
 	}
-	if !c.NPM {
+	if !c.NPM || c.managedOnly {
 		in.Paths = append(in.Paths, policy.CredentialRules()...)
 	}
 	in.Paths = append(in.Paths, c.Filesystem.Paths...)
 	for _, f := range c.Credentials.Files {
-		if !f.Mask {
-			in.Paths = append(in.Paths, policy.PathEntry{Kind: policy.DenyRead, Firm: true, Rule: f.Rule})
-		}
+		// Until files can be masked, those that should be are hidden too.
+		in.Paths = append(in.Paths, policy.PathEntry{Kind: policy.DenyRead, Firm: true, Rule: f.Rule})
 	}
 	if c.Temp != "" {
 		in.Paths = append(in.Paths, policy.PathEntry{
@@ -179,7 +185,7 @@ func (c *Config) Policy() (*policy.Policy, error) {
 		})
 	}
 	pol, err := policy.New(in)
-	if err != nil || !c.NPM || in.NoFiles {
+	if err != nil || !c.NPM || c.managedOnly || in.NoFiles {
 		return pol, err
 	}
 	return c.withDefaultWrites(in, pol)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"unicode/utf8"
 )
 
 const (
@@ -35,6 +36,21 @@ func (idx lineIndex) line(offset int) int {
 // parseJSON reads a JSON text, the last of two equal keys winning as in
 // JavaScript. Errors are *Error without a file.
 func parseJSON(data []byte) (*node, error) {
+	if !utf8.Valid(data) {
+		// A name with other bytes would be read as one that nothing has.
+		line := 1
+		for i := 0; i < len(data); {
+			r, size := utf8.DecodeRune(data[i:])
+			if r == utf8.RuneError && size == 1 {
+				break
+			}
+			if r == '\n' {
+				line++
+			}
+			i += size
+		}
+		return nil, &Error{Line: line, Msg: "a character is not UTF-8"}
+	}
 	p := jsonParser{dec: json.NewDecoder(bytes.NewReader(data)), lines: indexLines(data)}
 	p.dec.UseNumber()
 	root, err := p.value(0)

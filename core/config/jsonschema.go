@@ -7,7 +7,7 @@ import "encoding/json"
 // are not in it.
 func Schema() []byte {
 	root := rootSpec()
-	s := jsonSchema(root)
+	s := jsonSchema(root, 0)
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	s["title"] = "srt settings"
 	out, err := json.MarshalIndent(s, "", "  ")
@@ -17,7 +17,9 @@ func Schema() []byte {
 	return append(out, '\n')
 }
 
-func jsonSchema(s *spec) map[string]any {
+// jsonSchema describes one value. In TOML a key is required inside of an element
+// only, below the tables of the top level.
+func jsonSchema(s *spec, depth int) map[string]any {
 	out := map[string]any{}
 	switch s.shape {
 	case shapeBool:
@@ -38,12 +40,12 @@ func jsonSchema(s *spec) map[string]any {
 	case shapeEnum:
 		out["enum"] = s.enum
 	case shapeList:
-		out["type"], out["items"] = "array", jsonSchema(s.elem)
+		out["type"], out["items"] = "array", jsonSchema(s.elem, depth+1)
 		if s.nonEmpty {
 			out["minItems"] = 1
 		}
 	case shapeMap:
-		out["type"], out["additionalProperties"] = "object", jsonSchema(s.elem)
+		out["type"], out["additionalProperties"] = "object", jsonSchema(s.elem, depth+1)
 	case shapePath:
 		out["oneOf"] = []any{
 			map[string]any{"type": "string", "minLength": 1},
@@ -62,7 +64,10 @@ func jsonSchema(s *spec) map[string]any {
 			if f.only == formJSON {
 				continue
 			}
-			p := jsonSchema(f.spec)
+			p := jsonSchema(f.spec, depth+1)
+			if f.required && depth > 1 {
+				required = append(required, snake(f.name))
+			}
 			if f.doc != "" {
 				p["description"] = f.doc
 			}

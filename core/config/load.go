@@ -17,8 +17,7 @@ import (
 // DefaultManagedPath is the machine-wide settings file.
 const DefaultManagedPath = "/etc/srt/config.toml"
 
-// Options say what to load. Home and Dir are absolute and free of symbolic
-// links.
+// Options say what to load. Home and Dir are absolute.
 type Options struct {
 	Home, Dir   string
 	Getenv      func(string) string // nil: an empty environment
@@ -90,8 +89,16 @@ func (o Options) ownPaths() []string {
 		path.Join(o.xdg("XDG_CACHE_HOME", ".cache"), "srt"),
 		path.Dir(o.managed()),
 	}
+	files := []string{o.userTOML(), o.userJSON(), o.managed()}
 	if o.SettingsSet {
 		own = append(own, o.settings())
+		files = append(files, o.settings())
+	}
+	// A settings file may be a link to a place that is not srt's.
+	for _, name := range files {
+		if target, err := filepath.EvalSymlinks(name); err == nil && target != name {
+			own = append(own, target)
+		}
 	}
 	return own
 }
@@ -102,6 +109,15 @@ func (o Options) settings() string {
 		return filepath.Clean(o.Settings)
 	}
 	return filepath.Join(o.Dir, o.Settings)
+}
+
+// realDir resolves the links on the way to a directory that is there, so that
+// the home and what is below it are recognized by whatever way they are reached.
+func realDir(dir string) string {
+	if target, err := filepath.EvalSymlinks(dir); err == nil && path.IsAbs(dir) {
+		return target
+	}
+	return dir
 }
 
 // shown spells a path for users, the home as ~.
@@ -137,6 +153,7 @@ func Paths(o Options) []LayerPath {
 // Load reads every layer and merges them. A settings file that cannot be used
 // is a *RefusedError; a fault elsewhere an *Error.
 func Load(o Options) (*Config, error) {
+	o.Home, o.Dir = realDir(o.Home), realDir(o.Dir)
 	c := &Config{Home: o.Home, Dir: o.Dir, Lstat: o.Lstat, goos: o.GOOS, own: o.ownPaths()}
 	if c.Lstat == nil {
 		c.Lstat = os.Lstat
@@ -147,8 +164,9 @@ func Load(o Options) (*Config, error) {
 	if !path.IsAbs(o.Dir) {
 		return nil, &Error{File: "working directory", Msg: fmt.Sprintf("%q is not an absolute path", o.Dir)}
 	}
-	if !path.IsAbs(o.Home) && !o.SettingsSet {
-		return nil, &Error{File: "$HOME", Msg: fmt.Sprintf("%q is not an absolute path, so the settings cannot be found", o.Home), Hint: "set HOME, or name a file with --settings"}
+	if !path.IsAbs(o.Home) {
+		// Without it what is protected below the home would not be.
+		return nil, &Error{File: "$HOME", Msg: fmt.Sprintf("%q is not an absolute path", o.Home), Hint: "set HOME to your home directory"}
 	}
 	managed, err := readFile(o.managed(), o.shown(o.managed()))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -161,7 +179,8 @@ func Load(o Options) (*Config, error) {
 		}
 		b.narrow = managed.root.get("managedOnly").truth()
 		b.lasting = len(managed.root.get("filesystem", "denyRead").items())+len(managed.root.get("filesystem", "denyWrite").items())+
-			len(managed.root.get("permissions", "deny").items()) > 0
+			len(managed.root.get("permissions", "deny").items())+len(managed.root.get("credentials", "files").items()) > 0
+		c.managedOnly = b.narrow
 	}
 	if o.Preset != nil {
 		if err := b.preset(o.Preset); err != nil {
@@ -297,6 +316,8 @@ func (b *binder) lists(paths []wordList, domains []domainList, skipEmpty bool) e
 				return &Error{File: l.key, Msg: "the path is empty"}
 			case strings.ContainsRune(w, 0):
 				return &Error{File: l.key, Msg: "the path has a NUL"}
+			case policy.OtherHome(w):
+				return &Error{File: l.key, Msg: otherHome(w), Hint: otherHomeHint}
 			case l.kind == policy.DenyRead || l.kind == policy.DenyWrite:
 				if msg := slashedGlob(w); msg != "" {
 					return &Error{File: l.key, Msg: msg}
@@ -325,6 +346,9 @@ func (b *binder) domains(rules []policy.Rule, denied bool) error {
 		if msg := domainEntry(denied)(r.Text); msg != "" {
 			return &Error{File: firstOf(r.Origin.Key, r.Origin.File), Msg: fmt.Sprintf("%q: %s", r.Text, msg)}
 		}
+		if msg := inertDomain(denied)(r.Text); msg != "" {
+			return &Error{File: firstOf(r.Origin.Key, r.Origin.File), Msg: msg, Hint: inertHint}
+		}
 		p, err := policy.ParseDomain(r.Text, denied)
 		if err != nil {
 			return err
@@ -339,23 +363,31 @@ func (b *binder) domains(rules []policy.Rule, denied bool) error {
 	return nil
 }
 
-// checkRoots refuses "." as a write root where that is the home directory or
-// more. Settings in the npm form get a note, since npm srt takes it.
+// checkRoots refuses "." and every other spelling that does not say so as a write
+// root where that is the home directory or more. Settings in the npm form get a
+// note, since npm srt takes it.
 func (c *Config) checkRoots(yes bool) error {
-	home, dir := path.Clean(c.Home), path.Clean(c.Dir)
-	if c.Filesystem.Disabled.Value || dir != "/" && dir != home && !strings.HasPrefix(home, dir+"/") {
+	if c.Filesystem.Disabled.Value {
 		return nil
 	}
+	roots := policy.Roots{Home: c.Home, Dir: c.Dir}
+	home := path.Clean(c.Home)
 	for _, e := range c.Filesystem.Paths {
-		if e.Kind != policy.AllowWrite || strings.Trim(strings.TrimSuffix(e.Rule.Text, "**"), "./") != "" || path.IsAbs(e.Rule.Text) {
+		if e.Kind != policy.AllowWrite || path.IsAbs(e.Rule.Text) || e.Rule.Text == "~" || strings.HasPrefix(e.Rule.Text, "~/") && !policy.Unnamed(e.Rule.Text) {
 			continue
 		}
-		what := "the home directory"
+		dir, err := roots.Resolve(strings.TrimSuffix(e.Rule.Text, "**"))
+		if err != nil {
+			return &Error{File: e.Rule.Origin.String(), Key: e.Rule.Origin.Key, Msg: err.Error()}
+		}
+		what := "a directory above the home"
 		switch {
 		case dir == "/":
 			what = "the root directory"
-		case dir != home:
-			what = "a directory above the home"
+		case dir == home:
+			what = "the home directory"
+		case !strings.HasPrefix(home, dir+"/"):
+			continue
 		}
 		o := e.Rule.Origin
 		if c.NPM || o.Layer == policy.LayerSettings {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/srt-sh/srt/core/policy"
 )
@@ -21,28 +23,59 @@ type file struct {
 }
 
 // readFile reads a settings file, the format by its name's extension. A file
-// that is not there is fs.ErrNotExist; every other fault is a *RefusedError.
+// that is not there is fs.ErrNotExist; every other fault is a *RefusedError, a
+// symbolic link that leads nowhere among them.
 func readFile(name, shown string) (*file, error) {
-	data, err := readAll(name)
+	data, err := ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, gone := os.Lstat(name); gone == nil {
+			return nil, refuse(lostFile, nil, "%s is a symbolic link to a file that does not exist.", shown)
+		}
 		return nil, err
 	case errors.Is(err, errTooBig):
 		return nil, refuse(lostFile, err, "%s is larger than %d MiB.", shown, maxFile>>20)
+	case errors.Is(err, errNotFile):
+		return nil, refuse(lostFile, err, "%s is not a file.", shown)
 	case err != nil:
 		return nil, refuse(lostFile, err, "%s could not be read (%s).", shown, errnoName(err))
 	}
 	return parseFile(data, shown, isTOML(name), false)
 }
 
-var errTooBig = errors.New("file too large")
+var (
+	errTooBig  = errors.New("file too large")
+	errNotFile = errors.New("not a file")
+)
 
-func readAll(name string) ([]byte, error) {
-	f, err := os.Open(name)
+// pipeTime is how long a pipe may take to give settings.
+const pipeTime = 10 * time.Second
+
+// ReadFile reads a file that a user names or keeps: a regular one, or a pipe as
+// of a shell's <(…), for which it waits no longer than ten seconds. What is
+// larger than settings can be, or neither, is an error.
+func ReadFile(name string) ([]byte, error) {
+	// Without O_NONBLOCK a named pipe that nobody writes to would never open.
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+	case mode.IsDir():
+		return nil, syscall.EISDIR
+	case mode&fs.ModeNamedPipe != 0:
+		if err := f.SetReadDeadline(time.Now().Add(pipeTime)); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, errNotFile
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
 		err = errTooBig
@@ -57,6 +90,9 @@ func isTOML(name string) bool { return strings.EqualFold(filepath.Ext(name), ".t
 func parseFile(data []byte, shown string, toml, preset bool) (*file, error) {
 	if len(bytes.TrimSpace(bytes.ReplaceAll(data, []byte("\ufeff"), nil))) == 0 {
 		return nil, refuse(lostFile, nil, "%s is empty. Delete it, or put a config in it.", shown)
+	}
+	if bytes.HasPrefix(data, []byte("\ufeff")) && toml {
+		return nil, refuseAt(&Error{File: shown, Line: 1, Msg: "not valid TOML: the file begins with a byte order mark", Hint: "save it without"})
 	}
 	v := validator{toml: toml}
 	if !toml {
@@ -146,9 +182,21 @@ func (v *validator) first(shown string) *Error {
 func (v *validator) tomlOnly(root *node) {
 	for _, list := range []string{"allowedDomains", "deniedDomains"} {
 		for _, n := range root.get("network", list).items() {
-			if host, _, _ := strings.Cut(n.text(), ":"); strings.Contains(strings.TrimPrefix(host, "*"), "*") {
-				v.fail([]string{"network", snake(list)}, n.line, fmt.Sprintf("%q can match no host", n.text()), `write a wildcard as "*.example.com"`)
+			if msg := inertDomain(list == "deniedDomains")(n.text()); msg != "" {
+				v.fail([]string{"network", snake(list)}, n.line, msg, inertHint)
 			}
+		}
+	}
+	for _, list := range []string{"denyRead", "allowRead", "allowWrite", "allowCache", "denyWrite"} {
+		for _, n := range root.get("filesystem", list).items() {
+			if policy.OtherHome(n.text()) {
+				v.fail([]string{"filesystem", snake(list)}, n.line, otherHome(n.text()), otherHomeHint)
+			}
+		}
+	}
+	for _, n := range root.get("credentials", "files").items() {
+		if p := n.get("path"); policy.OtherHome(p.text()) {
+			v.fail([]string{"credentials", "files", "path"}, p.line, otherHome(p.text()), otherHomeHint)
 		}
 	}
 	denied := map[string]bool{}
