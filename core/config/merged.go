@@ -11,34 +11,27 @@ import (
 
 // Merged prints the merged settings as TOML that Load accepts, less what is
 // built in. With origin each entry has the place that it comes from as a
-// comment. Notes come first, as comments.
+// comment. Notes come first, as comments; what only the npm form takes, and has
+// no effect, is a comment too.
 func (c *Config) Merged(origin bool) string {
 	w := tomlWriter{origin: origin}
 	for _, n := range c.Notes {
 		w.b.WriteString("# note: " + escapeComment(n) + "\n")
 	}
+	if c.NPM {
+		w.b.WriteString("# The rules come from a file in the npm form: what is built in for such files differs.\n")
+	}
 	w.settings("", c.topLevel())
 	w.network(&c.Network)
 	w.filesystem(c)
+	w.firm(c.Filesystem.Paths)
 	w.section("environment")
 	w.rules("deny", c.Environment.Deny)
 	w.rules("keep", c.Environment.Keep)
 	w.section("git")
 	w.rules("safe_directories", c.GitSafeDirectories)
 	w.credentials(&c.Credentials)
-	if len(c.IgnoreViolations) > 0 {
-		w.section("ignore_violations")
-		parts := map[string][]string{}
-		for _, r := range c.IgnoreViolations {
-			parts[r.Command] = append(parts[r.Command], r.Parts...)
-		}
-		for _, r := range c.IgnoreViolations {
-			if all, ok := parts[r.Command]; ok {
-				w.line(quote(r.Command)+" = ["+quoteAll(all)+"]", r.Origin)
-				delete(parts, r.Command)
-			}
-		}
-	}
+	w.ignored(c.IgnoreViolations)
 	for _, cmd := range c.Commands {
 		w.pending = "\n[[command]]\n"
 		w.rules("match", cmd.Match)
@@ -47,6 +40,23 @@ func (c *Config) Merged(origin bool) string {
 		}
 	}
 	return w.b.String()
+}
+
+func (w *tomlWriter) ignored(rules []IgnoreRule) {
+	w.section("ignore_violations")
+	parts := map[string][]listEntry{}
+	for _, r := range rules {
+		for _, part := range r.Parts {
+			parts[r.Command] = append(parts[r.Command], listEntry{quote(part), r.Origin})
+		}
+	}
+	for _, r := range rules {
+		all, ok := parts[r.Command]
+		if ok {
+			w.list(quote(r.Command), all)
+			delete(parts, r.Command)
+		}
+	}
 }
 
 type tomlWriter struct {
@@ -78,11 +88,21 @@ func (w *tomlWriter) list(key string, entries []listEntry) {
 	}
 	w.b.WriteString(w.pending)
 	w.pending = ""
-	w.b.WriteString(key + " = [\n")
-	for _, e := range entries {
-		w.line("    "+e.text+",", e.origin)
+	entry := func(e listEntry) bool { return !strings.HasPrefix(e.text, "#") }
+	some := slices.ContainsFunc(entries, entry)
+	if some {
+		w.b.WriteString(key + " = [\n")
 	}
-	w.b.WriteString("]\n")
+	for _, e := range entries {
+		text := e.text
+		if entry(e) {
+			text = "    " + text + ","
+		}
+		w.line(text, e.origin)
+	}
+	if some {
+		w.b.WriteString("]\n")
+	}
 }
 
 func (w *tomlWriter) rules(key string, rules []policy.Rule) {
@@ -96,7 +116,11 @@ func (w *tomlWriter) rules(key string, rules []policy.Rule) {
 func (w *tomlWriter) domains(key string, rules []policy.DomainRule) {
 	var out []listEntry
 	for _, r := range rules {
-		out = append(out, listEntry{quote(r.Pattern.String()), r.Rule.Origin})
+		text := quote(r.Pattern.String())
+		if r.Pattern.Inert() {
+			text = "# " + text + " can match no host"
+		}
+		out = append(out, listEntry{text, r.Rule.Origin})
 	}
 	w.list(key, out)
 }
@@ -121,6 +145,10 @@ func (w *tomlWriter) settings(section string, ones []one) {
 	if section != "" {
 		w.section(section)
 	}
+	w.ones(ones)
+}
+
+func (w *tomlWriter) ones(ones []one) {
 	for _, s := range ones {
 		if s.set {
 			w.line(s.key+" = "+s.text, s.origin)
@@ -157,14 +185,16 @@ func (w *tomlWriter) network(n *Network) {
 		addrs = append(addrs, listEntry{quote(a.Rule.Text), a.Rule.Origin})
 	}
 	w.list("denied_resolved_addresses", addrs)
-	w.rules("allow_unix_sockets", n.AllowUnixSockets)
+	for _, r := range n.AllowUnixSockets {
+		w.line("# allow_unix_sockets: "+quote(r.Text)+" has no effect yet", r.Origin)
+	}
 	w.rules("allow_mach_lookup", n.AllowMachLookup)
 	w.rules("strip_response_headers", n.StripResponseHeaders)
-	if slices.ContainsFunc(n.DeniedDomains, func(d policy.DomainRule) bool { return d.Rule.Reason != "" }) {
+	if slices.ContainsFunc(n.DeniedDomains, func(d policy.DomainRule) bool { return d.Rule.Reason != "" && !d.Pattern.Inert() }) {
 		w.section("network.denied_domain_reasons")
 		seen := map[string]bool{}
 		for _, d := range n.DeniedDomains {
-			if d.Rule.Reason != "" && !seen[d.Rule.Text] {
+			if d.Rule.Reason != "" && !d.Pattern.Inert() && !seen[d.Rule.Text] {
 				seen[d.Rule.Text] = true
 				w.line(quote(d.Rule.Text)+" = "+quote(d.Rule.Reason), d.Rule.Origin)
 			}
@@ -176,6 +206,9 @@ func (w *tomlWriter) network(n *Network) {
 		w.line("domains = ["+hostList(m.Domains)+"]", m.Origin)
 	}
 	if p := n.ParentProxy; p != nil {
+		if *p == (ParentProxy{Origin: p.Origin}) {
+			w.b.WriteString("\n[network.parent_proxy]\n")
+		}
 		w.settings("network.parent_proxy", []one{
 			{"http", quote(p.HTTP), p.HTTP != "", p.Origin},
 			{"https", quote(p.HTTPS), p.HTTPS != "", p.Origin},
@@ -224,12 +257,12 @@ func (w *tomlWriter) filesystem(c *Config) {
 	} {
 		var out []listEntry
 		for _, e := range c.Filesystem.Paths {
-			if e.Kind != l.kind || e.Cache != l.cache {
+			if e.Kind != l.kind || e.Cache != l.cache || e.Firm {
 				continue
 			}
-			text := quote(e.Rule.Text)
+			text := quote(homePath(e.Rule.Text))
 			if e.Literal {
-				text = "{ path = " + text + ", literal = true }"
+				text = "{ path = " + quote(e.Rule.Text) + ", literal = true }"
 			}
 			out = append(out, listEntry{text, e.Rule.Origin})
 		}
@@ -237,28 +270,51 @@ func (w *tomlWriter) filesystem(c *Config) {
 	}
 }
 
+// firm prints the denies that nothing re-opens, as what makes such denies.
+func (w *tomlWriter) firm(paths []policy.PathEntry) {
+	var out []listEntry
+	for _, e := range paths {
+		if !e.Firm {
+			continue
+		}
+		text := e.Rule.Text
+		if e.Literal {
+			text = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]").Replace(text)
+		}
+		if strings.HasPrefix(text, "/") {
+			text = "/" + text
+		}
+		out = append(out, listEntry{quote("Read(" + text + ")"), e.Rule.Origin})
+	}
+	w.section("permissions")
+	w.list("deny", out)
+}
+
+// homePath spells a name that begins with ~ so that it is one in TOML too.
+func homePath(text string) string {
+	if policy.OtherHome(text) {
+		return "./" + text
+	}
+	return text
+}
+
 func (w *tomlWriter) credentials(c *Credentials) {
 	w.settings("credentials", []one{boolOne("allow_plaintext_inject", c.AllowPlaintextInject)})
 	w.credentialList("files", "path", c.Files)
 	w.credentialList("env_vars", "name", c.EnvVars)
 	for _, p := range c.AWSPairs {
-		w.b.WriteString("\n[[credentials.aws_pairs]]\naccess_key_id_var = " + quote(p.AccessKeyID) +
-			"\nsecret_access_key_var = " + quote(p.SecretAccessKey) + "\n")
-		if p.SessionToken != "" {
-			w.b.WriteString("session_token_var = " + quote(p.SessionToken) + "\n")
-		}
+		w.pending = "\n[[credentials.aws_pairs]]\n"
+		w.ones([]one{
+			{"access_key_id_var", quote(p.AccessKeyID), true, p.Origin},
+			{"secret_access_key_var", quote(p.SecretAccessKey), true, p.Origin},
+			{"session_token_var", quote(p.SessionToken), p.SessionToken != "", p.Origin},
+		})
 	}
-	if c.SigV4 != (SigV4{}) {
-		w.b.WriteString("\n[credentials.sigv4]\n")
-		for _, s := range []struct {
-			key  string
-			pass bool
-		}{{"streaming", c.SigV4.Streaming}, {"presigned", c.SigV4.Presigned}, {"sigv4a", c.SigV4.SigV4A}} {
-			if s.pass {
-				w.b.WriteString(s.key + " = \"passthrough\"\n")
-			}
-		}
-	}
+	w.settings("credentials.sigv4", []one{
+		{"streaming", `"passthrough"`, c.SigV4.Streaming, c.SigV4.Origin},
+		{"presigned", `"passthrough"`, c.SigV4.Presigned, c.SigV4.Origin},
+		{"sigv4a", `"passthrough"`, c.SigV4.SigV4A, c.SigV4.Origin},
+	})
 }
 
 func (w *tomlWriter) credentialList(list, name string, creds []Credential) {
@@ -269,8 +325,8 @@ func (w *tomlWriter) credentialList(list, name string, creds []Credential) {
 			mode = "mask"
 		}
 		o := cr.Rule.Origin
-		w.line(name+" = "+quote(cr.Name), o)
-		for _, s := range []one{
+		w.ones([]one{
+			{name, quote(homePath(cr.Name)), true, o},
 			{"mode", quote(mode), true, o},
 			{"extract", quote(cr.Extract), cr.Extract != "", o},
 			{"on_extract_no_match", quote(cr.OnExtractNoMatch), cr.OnExtractNoMatch != "warn", o},
@@ -278,11 +334,7 @@ func (w *tomlWriter) credentialList(list, name string, creds []Credential) {
 			{"mask_claims", "[" + quoteAll(cr.MaskClaims) + "]", len(cr.MaskClaims) > 0, o},
 			{"mask_duplicates", "true", cr.MaskDuplicates, o},
 			{"inject_hosts", "[" + hostList(cr.InjectHosts) + "]", cr.InjectHosts != nil, o},
-		} {
-			if s.set {
-				w.b.WriteString(s.key + " = " + s.text + "\n")
-			}
-		}
+		})
 	}
 }
 

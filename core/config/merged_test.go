@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -78,5 +79,49 @@ func TestSchema(t *testing.T) {
 				t.Errorf("%s.%s has no description", section, key)
 			}
 		}
+	}
+}
+
+// Denies that nothing re-opens stay such when the merged settings are read.
+func TestMergedFirm(t *testing.T) {
+	h := newHost(t)
+	h.managed("[filesystem]\ndeny_read = ['~/a', { path = '/x/b*', literal = true }]\n")
+	h.user("[permissions]\ndeny = ['Read(~/c)', 'Read(//d)']\n")
+	c, _ := h.load()
+	h.managed("[network]\n")
+	h.user(c.Merged(true) + "[filesystem]\nallow_read = ['~/a/x', '/x/b*/x', '~/c/x', '/d/x']\n")
+	_, pol := h.load()
+	for _, p := range []string{h.home("a/x"), "/x/b*/x", h.home("c/x"), "/d/x"} {
+		if pol.Read(p).Allow {
+			t.Errorf("%s is open", p)
+		}
+	}
+	if !pol.Read("/x/bc/x").Allow {
+		t.Error("a name became a pattern")
+	}
+}
+
+func TestSchemaRequired(t *testing.T) {
+	var s struct {
+		Required   []string
+		Properties struct {
+			Command struct{ Items struct{ Required []string } }
+			Network struct {
+				Required   []string
+				Properties struct {
+					Proxy struct{ Required []string } `json:"mitm_proxy"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(Schema(), &s); err != nil {
+		t.Fatal(err)
+	}
+	p := s.Properties
+	if !slices.Equal(p.Command.Items.Required, []string{"match"}) || !slices.Equal(p.Network.Properties.Proxy.Required, []string{"socket_path", "domains"}) {
+		t.Errorf("the schema does not require what Load does: %+v", p)
+	}
+	if s.Required != nil || p.Network.Required != nil {
+		t.Error("the schema requires what Load does not")
 	}
 }
