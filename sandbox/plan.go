@@ -54,7 +54,7 @@ func NewPlan(spec *Spec) (*Plan, error) {
 	if !spec.OpenFiles {
 		r := resolver{
 			spec: spec, places: places{known: map[string]*place{}},
-			points: map[string]*point{}, planned: map[string]bool{},
+			points: map[string]*point{}, planned: map[string]Placeholder{},
 		}
 		if err := r.resolve(); err != nil {
 			return nil, err

@@ -254,7 +254,13 @@ func (r *resolver) protectName(dir, tail string, p Protected, absent Placeholder
 	if slices.Contains(p.Except, path) {
 		return nil
 	}
-	return r.denyWrite(path, p.Reason, absent, p.Cover)
+	var inside []string
+	for _, e := range p.Except {
+		if beneath(e, path) {
+			inside = append(inside, e)
+		}
+	}
+	return r.denyWrite(path, p.Reason, absent, p.Cover, inside...)
 }
 
 // protectStar protects dir/…/after at any depth below dir, as far as it exists:

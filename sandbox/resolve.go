@@ -24,7 +24,7 @@ type resolver struct {
 	points       map[string]*point
 	roots        []root
 	placeholders []Make
-	planned      map[string]bool // paths that a placeholder will make
+	planned      map[string]Placeholder // what will be made, by path
 	notes        []string
 	ledger       ledger
 }
@@ -127,10 +127,7 @@ func (r *resolver) makeCache(at *place, rule PathRule) {
 	path := at.real
 	for name := range strings.SplitSeq(at.missing, "/") {
 		path = join(path, []byte(name))
-		if !r.planned[path] {
-			r.planned[path] = true
-			r.placeholders = append(r.placeholders, Make{Path: path, Form: PlaceholderDir})
-		}
+		r.plan(Make{Path: path, Form: PlaceholderDir})
 	}
 	r.at(path, true, rule.Reason).allowWrite = true
 	r.roots = append(r.roots, root{path: path, dir: true, cache: rule.Cache})
@@ -228,16 +225,26 @@ func (r *resolver) absent(existing, missing, reason string, form, cover Placehol
 	path := existing
 	for i, name := range names {
 		path = strings.TrimSuffix(path, "/") + "/" + name
+		if known := r.planned[path]; known != NoPlaceholder && known != PlaceholderDir {
+			return // it is denied itself, and nothing can be made in it
+		}
 		e := Make{Path: path, Form: PlaceholderDir}
-		last := i == len(names)-1
-		if last {
-			e.Form = form
-			r.at(path, form == PlaceholderDir, reason).denyWrite = true
+		if i == len(names)-1 {
+			// Where others are made in it, it is a folder already.
+			if e.Form = form; r.planned[path] != NoPlaceholder {
+				e.Form = r.planned[path]
+			}
+			r.at(path, e.Form == PlaceholderDir, reason).denyWrite = true
 		}
-		if !r.planned[path] {
-			r.planned[path] = true
-			r.placeholders = append(r.placeholders, e)
-		}
+		r.plan(e)
+	}
+}
+
+// plan adds a placeholder, unless it is planned already.
+func (r *resolver) plan(e Make) {
+	if r.planned[e.Path] == NoPlaceholder {
+		r.planned[e.Path] = e.Form
+		r.placeholders = append(r.placeholders, e)
 	}
 }
 

@@ -96,7 +96,7 @@ type Protected struct {
 	Cover Placeholder
 	// RootOnly limits the name to the top of write roots; others hold at any depth.
 	RootOnly bool
-	Except   []string // absolute paths of this name that are not protected
+	Except   []string // absolute paths of this name, or inside of one, that are not protected
 	Reason   string
 }
 

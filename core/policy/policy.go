@@ -109,10 +109,12 @@ func New(in Input) (*Policy, error) {
 			}
 			// Settings in the npm form name a protected path in the project in vain, and
 			// "." does not name the folder that it happens to be.
-			start, end, ok := x.find(r.Path, 0)
-			inProject := ok && within(path.Dir(r.Path[:start+1]), path.Clean(in.Roots.Dir))
-			if ok && !x.FileOnly && (closed[i] && inProject || end == len(r.Path) && Unnamed(r.Rule.Text)) {
-				p.protected = append(p.protected, Protected{Path: r.Path[:end], Dir: x.Dir, Reason: x.Reason})
+			for start, end := range x.matches(r.Path) {
+				inProject := within(path.Dir(r.Path[:start+1]), path.Clean(in.Roots.Dir))
+				if !x.FileOnly && (closed[i] && inProject || end == len(r.Path) && Unnamed(r.Rule.Text)) {
+					p.protected = append(p.protected, Protected{Path: r.Path[:end], Dir: x.Dir, Reason: x.Reason})
+					break
+				}
 			}
 		}
 		if in.Lstat != nil && !r.Glob {

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"iter"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -10,7 +12,7 @@ import (
 type Protected struct {
 	Name     string   // relative to a write root, such as ".git/hooks"; a * stands for one component; empty when Path is set
 	Path     string   // absolute: protected wherever a write root covers it; empty when Name is set
-	Dir      bool     // a directory with all beneath it
+	Dir      bool     // usually a directory; whatever it is, all beneath it is protected too
 	FileOnly bool     // protected only where it is a file and not a directory
 	AnyDepth bool     // the name counts in each directory of the write root, not only at its top
 	Within   string   // what has to be there for the name to mean anything, such as ".git": where it is not, nothing is protected and nothing made up
@@ -145,27 +147,29 @@ func (p *Protected) openedBy(root PathRule, closed bool) (string, bool) {
 	if closed {
 		return "", false
 	}
-	if _, end, ok := p.find(root.Path, 0); ok && !p.FileOnly && (end != len(root.Path) || !Unnamed(root.Rule.Text)) {
-		return root.Path, true
+	for _, end := range p.matches(root.Path) {
+		if !p.FileOnly && (end != len(root.Path) || !Unnamed(root.Rule.Text)) {
+			return root.Path, true
+		}
 	}
 	return "", false
 }
 
-// find looks for the protected name at any depth of an absolute path, with an end
-// beyond that many bytes, and returns where it begins and ends.
-func (p *Protected) find(in string, beyond int) (start, end int, ok bool) {
-	for start = 1; start < len(in); {
-		end = start + matchNames(p.Name, in[start:])
-		if end > start && end > beyond && (p.Dir || end == len(in)) {
-			return start, end, true
+// matches gives where the protected name begins and ends in an absolute path, at any
+// depth, the first place first.
+func (p *Protected) matches(in string) iter.Seq2[int, int] {
+	return func(yield func(start, end int) bool) {
+		for start := 1; start < len(in); {
+			if n := matchNames(p.Name, in[start:]); n > 0 && !yield(start, start+n) {
+				return
+			}
+			next := strings.IndexByte(in[start:], '/')
+			if next < 0 {
+				return
+			}
+			start += next + 1
 		}
-		next := strings.IndexByte(in[start:], '/')
-		if next < 0 {
-			break
-		}
-		start += next + 1
 	}
-	return 0, 0, false
 }
 
 // matchNames compares the components of name with the first ones of in,
@@ -198,27 +202,42 @@ func cutName(name *string) (first string, more bool) {
 	return first, more
 }
 
+// inGitDir reports whether a path leads through a folder .git, in which no other
+// names count.
+func inGitDir(between string) bool {
+	for part := range strings.SplitSeq(between, "/") {
+		if strings.EqualFold(part, ".git") {
+			return true
+		}
+	}
+	return false
+}
+
 // covers reports whether writing to path, which lies below the write root,
 // would touch what is protected; nested tells that it is not at the root's
 // top.
 func (p *Protected) covers(root *PathRule, target string) (hit, nested bool) {
-	for _, e := range p.Except {
-		if within(target, e) {
-			return false, false
-		}
+	opened := func(end int) bool {
+		return slices.ContainsFunc(p.Except, func(e string) bool { return len(e) >= end && within(target, e) })
 	}
 	if p.Path != "" {
-		return within(strings.ToLower(target), strings.ToLower(p.Path)), false
+		return within(strings.ToLower(target), strings.ToLower(p.Path)) && !opened(0), false
 	}
 	if p.FileOnly {
 		return false, false
 	}
-	// The root may lie on the way to what is protected, as .git does. What it lies in
-	// or is itself, it has opened.
-	start, _, ok := p.find(target, len(root.Path))
-	if !ok {
-		return false, false
+	top := len(strings.TrimSuffix(root.Path, "/")) + 1 // where a name directly in the root begins
+	for start, end := range p.matches(target) {
+		switch {
+		case end <= len(root.Path): // what the root lies in or is itself, it has opened
+		case opened(end):
+		case start > top && inGitDir(target[top:start-1]):
+		default:
+			// The root may lie on the way to what is protected, as .git does.
+			if nested = start > top; !nested || p.AnyDepth && !root.Cache {
+				return true, nested
+			}
+		}
 	}
-	nested = start > len(strings.TrimSuffix(root.Path, "/"))+1
-	return !nested || p.AnyDepth && !root.Cache, nested
+	return false, false
 }

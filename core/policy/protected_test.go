@@ -76,7 +76,7 @@ func TestProtected(t *testing.T) {
 	}
 	for _, p := range []string{
 		".claude", ".git", ".git/HEAD", ".git/objects/x", ".git/index", ".git/info/exclude", ".git/modules/sub/HEAD",
-		".gitignore", ".npmrc", "bashrc", "x.bashrc", ".bashrc.d", ".bashrc/x", ".config/other", "config", "hooks/x", "a.git/hooks/x", ".sandbox/x", "bin/x",
+		".gitignore", ".npmrc", "bashrc", "x.bashrc", ".bashrc.d", ".config/other", "config", "hooks/x", "a.git/hooks/x", ".sandbox/x", "bin/x",
 		".github/workflows/x.yml", ".ssh/x",
 	} {
 		if d := pol.Write("/other/" + p); !d.Allow {
