@@ -86,6 +86,7 @@ func (e *engine) load() error {
 		e.o.Warnf("%s", note)
 	}
 	e.cfg.LocalAddrs = localAddrs
+	openRepositories(e.cfg)
 	decided, err := e.cfg.Policy()
 	if err != nil {
 		return err //nolint:wrapcheck // likewise

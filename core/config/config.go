@@ -44,7 +44,8 @@ type Config struct {
 
 	goos        string
 	own         []string
-	managedOnly bool // no layer but the managed one widens anything, by its form neither
+	runLater    map[string]string // see policy.Input
+	managedOnly bool              // no layer but the managed one widens anything, by its form neither
 }
 
 // Network is [network].
@@ -166,6 +167,7 @@ func (c *Config) Policy() (*policy.Policy, error) {
 		GitConfig:  c.Filesystem.AllowGitConfig.Value,
 		NPM:        c.NPM,
 		Own:        c.own,
+		RunLater:   c.runLater,
 		WriteGlobs: c.goos == "darwin",
 		Lstat:      c.Lstat,
 		LocalAddrs: c.LocalAddrs,

@@ -154,7 +154,10 @@ func Paths(o Options) []LayerPath {
 // is a *RefusedError; a fault elsewhere an *Error.
 func Load(o Options) (*Config, error) {
 	o.Home, o.Dir = realDir(o.Home), realDir(o.Dir)
-	c := &Config{Home: o.Home, Dir: o.Dir, Lstat: o.Lstat, goos: o.GOOS, own: o.ownPaths()}
+	c := &Config{Home: o.Home, Dir: o.Dir, Lstat: o.Lstat, goos: o.GOOS, own: o.ownPaths(), runLater: map[string]string{}}
+	for _, name := range policy.RunLater {
+		c.runLater[name] = o.getenv(name)
+	}
 	if c.Lstat == nil {
 		c.Lstat = os.Lstat
 	}

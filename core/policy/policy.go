@@ -35,10 +35,11 @@ type Input struct {
 	Addrs   []AddrRule   // denied_resolved_addresses
 	Paths   []PathEntry  // the four lists in one, weakest layer first
 
-	NoFiles   bool     // filesystem.disabled: every file rule is lifted, the protected names too
-	GitConfig bool     // allow_git_config: .git/config is writable
-	NPM       bool     // settings in the npm form, which leave some names to the program that embeds srt
-	Own       []string // absolute directories of srt's own files, which no entry opens
+	NoFiles   bool              // filesystem.disabled: every file rule is lifted, the protected names too
+	GitConfig bool              // allow_git_config: .git/config is writable
+	NPM       bool              // settings in the npm form, which leave some names to the program that embeds srt
+	RunLater  map[string]string // the values of the variables RunLater, by name
+	Own       []string          // absolute directories of srt's own files, which no entry opens
 
 	// WriteGlobs says that the mechanism can allow writing by pattern. Where it
 	// cannot, such entries come back from Skipped.
@@ -87,7 +88,7 @@ func New(in Input) (*Policy, error) {
 			p.paths = append(p.paths, r)
 		}
 	}
-	p.protected = protectedNames(in.Roots, in.Own)
+	p.protected = protectedNames(in.Roots, in.Own, in.RunLater)
 	if in.NPM {
 		p.protected = slices.DeleteFunc(p.protected, func(x Protected) bool { return x.Agents })
 	}

@@ -107,8 +107,13 @@ func homeNames() []Protected {
 	return out
 }
 
+// RunLater are variables that name a file which somebody outside runs or follows once
+// the command has ended: the runner of a CI job between its steps, a shell that it
+// starts next.
+var RunLater = []string{"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "BASH_ENV", "ENV"}
+
 // protectedNames makes the table for a home directory and srt's own paths.
-func protectedNames(roots Roots, own []string) []Protected {
+func protectedNames(roots Roots, own []string, later map[string]string) []Protected {
 	out := projectNames()
 	if path.IsAbs(roots.Home) && path.Clean(roots.Home) != "/" {
 		for _, p := range homeNames() {
@@ -119,6 +124,11 @@ func protectedNames(roots Roots, own []string) []Protected {
 	for _, o := range own {
 		if path.IsAbs(o) {
 			out = append(out, Protected{Path: path.Clean(o), Dir: true, Reason: whySrt})
+		}
+	}
+	for name, file := range later {
+		if path.IsAbs(file) {
+			out = append(out, Protected{Path: path.Clean(file), Reason: "it is followed once the command has ended, as $" + name + " says"})
 		}
 	}
 	return out
