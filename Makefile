@@ -13,7 +13,7 @@ FUZZTIME      ?= 30s
 BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -ldflags='-s -w'
 
-.PHONY: build demo test test-escapes drill test-short bench fuzz lint fmt install uninstall clean deps
+.PHONY: build demo test test-escapes docs drill test-short bench fuzz lint fmt install uninstall clean deps
 
 build: srt
 
@@ -34,6 +34,13 @@ test: $(LINTER)
 test-escapes:
 	scripts/deps.sh test
 	scripts/escapes.sh
+
+# The table of docs/security.md, from what the suite finds.
+docs:
+	scripts/deps.sh test
+	mkdir -p .bin
+	scripts/escapes.sh .bin/escapes.tsv
+	scripts/security.sh .bin/escapes.tsv
 
 # FAULTS injected faults: nothing runs outside, nothing is left.
 FAULTS ?= 1000
