@@ -49,7 +49,31 @@ func platform(ctx context.Context) []Measure {
 			Fix: "run commands without srt here: the rules of the outer sandbox hold for them",
 		})
 	}
-	return append(measures, trial(ctx)...)
+	measures = append(measures, trial(ctx)...)
+	return append(measures, hardLinks())
+}
+
+// hardLinks looks for files of the current folder that have a name elsewhere, as
+// those of package stores do: a command that may write here changes them there too.
+func hardLinks() Measure {
+	m := Measure{Name: "hard links out of this folder"}
+	dir, err := os.Getwd()
+	if err != nil {
+		m.Detail = err.Error()
+		return m
+	}
+	files, complete := sandbox.HardLinks(dir, time.Second)
+	m.OK = len(files) == 0
+	switch {
+	case !m.OK:
+		m.Detail = fmt.Sprintf("%d files have a name elsewhere, such as %q", len(files), files[0])
+		m.Fix = "deny_write keeps a file as it is; pnpm and uv can copy in place of linking"
+	case complete:
+		m.Detail = "none"
+	default:
+		m.Detail = "none found in the time of a second"
+	}
+	return m
 }
 
 func kernel() Measure {
@@ -245,16 +269,18 @@ func journal() Measure {
 }
 
 // trialMeasures are what the trial looks at, in the order of the report.
-var trialMeasures = []struct{ name, key, want string }{
-	{"network namespace", "network", "own, without a route"},
-	{"proxy", "proxy", "reachable"},
-	{"files outside", "outside", "read-only"},
-	{"files in a write root", "inside", "writable"},
-	{"system call filter", "Seccomp", "2"},
-	{"no new privileges", "NoNewPrivs", "1"},
-	{"capabilities", "CapEff", "0000000000000000"},
-	{"unix sockets", "unix", "refused"},
-	{"nested user namespaces", "userns", "refused"},
+// Where one may be missing, fix says what it takes.
+var trialMeasures = []struct{ name, key, want, fix string }{
+	{"network namespace", "network", "own, without a route", ""},
+	{"proxy", "proxy", "reachable", ""},
+	{"files outside", "outside", "read-only", ""},
+	{"files in a write root", "inside", "writable", ""},
+	{"system call filter", "Seccomp", "2", ""},
+	{"no new privileges", "NoNewPrivs", "1", ""},
+	{"capabilities", "CapEff", "0000000000000000", ""},
+	{"unix sockets", "unix", "refused", ""},
+	{"nested user namespaces", "userns", "refused", ""},
+	{"first process", "init", "out of reach", "a kernel with Landlock keeps the command from bubblewrap's memory: lsm=landlock,… at boot"},
 }
 
 // trial runs the probe in a sandbox.
@@ -267,7 +293,10 @@ func trial(ctx context.Context) []Measure {
 	}
 	measures := []Measure{first}
 	for _, t := range trialMeasures {
-		m := Measure{Name: t.name, Needed: true, OK: found[t.key] == t.want, Detail: found[t.key]}
+		m := Measure{Name: t.name, Needed: t.fix == "", OK: found[t.key] == t.want, Detail: found[t.key]}
+		if !m.OK {
+			m.Fix = t.fix
+		}
 		if m.Detail == "" {
 			m.Detail = "not tried"
 		}
@@ -378,6 +407,12 @@ func probe(inside, outside string) {
 		say("proxy", err.Error())
 	} else {
 		say("proxy", "reachable")
+	}
+	if f, err := os.OpenFile("/proc/1/mem", os.O_RDWR, 0); err == nil {
+		_ = f.Close()
+		say("init", "in reach")
+	} else {
+		say("init", "out of reach")
 	}
 	say("outside", written(filepath.Join(outside, "probe")))
 	say("inside", written(filepath.Join(inside, "probe")))

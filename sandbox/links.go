@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -74,4 +75,25 @@ func (l *linkWatch) changed() []string {
 		}
 	}
 	return out
+}
+
+// HardLinks names the files below a folder that have a name outside of it as well:
+// what is written to them changes that one too. It looks for no longer than a while;
+// complete tells whether that was enough.
+func HardLinks(dir string, while time.Duration) (files []string, complete bool) {
+	deadline := time.Now().Add(while)
+	walk := walker{deadline: deadline, stamp: true, keepName: func(string, []byte) bool { return false }}
+	_, unseen := walk.run([]string{dir})
+	l := &linkWatch{
+		w: &watcher{ledger: ledger{dirs: walk.stamps}}, files: map[string]fileStamp{},
+		names: map[[2]uint64]uint64{}, touched: map[string]bool{},
+	}
+	l.search(func() bool { return time.Now().Before(deadline) })
+	for path, stamp := range l.files {
+		if l.names[[2]uint64{stamp.dev, stamp.ino}] < stamp.links {
+			files = append(files, path)
+		}
+	}
+	slices.Sort(files)
+	return files, len(unseen) == 0 && l.next == len(walk.stamps)
 }
