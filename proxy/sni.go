@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	recordHandshake = 0x16 // RFC 8446 §5.1
-	versionMajor    = 3
+	recordChangeCipher = 0x14 // RFC 8446 §5.1
+	recordAlert        = 0x15
+	recordHandshake    = 0x16
+	recordHeartbeat    = 0x18 // RFC 6520 §3, the last that was given out
+	versionMajor       = 3
 	// maxHello bounds a ClientHello with its records, which are parsed anew for
 	// each piece that comes. One with post-quantum keys and a long session ticket
 	// has some 4 KiB.
@@ -30,6 +33,45 @@ type frontedError struct{ name string }
 
 func (e *frontedError) Error() string {
 	return fmt.Sprintf("TLS server name %q is not the host that was asked for", e.name)
+}
+
+// meantAsTLS reports whether some TLS server would take b, the first bytes of a
+// connection, for the start of one, and whether further bytes can change that;
+// six are enough. It is wider than what we accept as a ClientHello: servers drop a
+// warning that comes before it, and the version of a record is to be ignored (RFC
+// 8446 §5.1), which crypto/tls does below 16.0. Either would hide a ClientHello
+// from us.
+func meantAsTLS(b []byte) (meant, sure bool) {
+	const head, oddMajor, maxRecord, clientHello = 5, 0x10, 1 << 14, 1
+	if len(b) == 0 {
+		return true, false
+	}
+	if b[0] < recordChangeCipher || b[0] > recordHeartbeat {
+		return false, true
+	}
+	if len(b) == 1 {
+		return true, false
+	}
+	if b[1] == versionMajor {
+		return true, true
+	}
+	if b[1] >= oddMajor {
+		return false, true
+	}
+	if len(b) <= head {
+		return true, false
+	}
+	// Other protocols begin like this too: with a length of 22, say.
+	length, first := int(binary.BigEndian.Uint16(b[3:])), b[head]
+	switch b[0] {
+	case recordChangeCipher:
+		return length == 1 && first == 1, true
+	case recordAlert:
+		return length == 2 && (first == 1 || first == 2), true
+	case recordHandshake:
+		return length <= maxRecord && first == clientHello, true
+	}
+	return false, true
 }
 
 // sameHost compares a server name with the canonical spelling of a host.

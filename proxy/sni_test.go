@@ -132,8 +132,44 @@ func (s *slow) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// What a client has sent so far can turn out not to be TLS, or to be so: never both.
+func TestMeantAsTLS(t *testing.T) {
+	for sent, want := range map[string]bool{
+		"\x16\x03":                      true,
+		"\x17\x03":                      true,
+		"\x18\x03":                      true,
+		"\x16\x04\x01\x02\x00\x01":      true,
+		"\x16\x0f\xff\x40\x00\x01":      true,
+		"\x15\x00\x00\x00\x02\x01":      true,
+		"\x14\x00\x00\x00\x01\x01":      true,
+		"\x13\x03":                      false,
+		"\x19\x03":                      false,
+		"\x16\x10\x01\x02\x00\x01":      false,
+		"\x16\x00\xf7\x05\x0fm":         false,
+		"\x16\x00\x00\x41\x00\x01":      false,
+		"\x17\x00\x00\x00\x00\x01":      false,
+		"GET / HTTP/1.1\r\nHost: x\r\n": false,
+	} {
+		for n := range len(sent) + 1 {
+			meant, sure := meantAsTLS([]byte(sent[:n]))
+			if sure && meant != want || !sure && !meant {
+				t.Errorf("%q: %v, sure %v; want %v", sent[:n], meant, sure, want)
+			}
+		}
+		if _, sure := meantAsTLS([]byte(sent)); !sure {
+			t.Errorf("%q: never sure", sent)
+		}
+	}
+}
+
 func TestFrontedHelloNeverLeaves(t *testing.T) {
+	const warning = "\x15\x03\x01\x00\x02\x01\x5a"
 	for name, sent := range map[string]string{
+		"behind a warning":  warning + string(hello(t, "evil.test")),
+		"behind an odd one": "\x15\x04" + warning[2:] + string(hello(t, "evil.test")),
+		"behind a change":   "\x14\x03\x03\x00\x01\x01" + string(hello(t, "evil.test")),
+		"odd version":       "\x16\x04" + string(hello(t, "evil.test"))[2:],
+		"no version":        "\x16\x00" + string(hello(t, "evil.test"))[2:],
 		"other name":        string(hello(t, "evil.test")),
 		"in pieces":         string(split(hello(t, "evil.test"), 7)),
 		"malformed":         "\x16\x03\x01\x00\x04\x02\x00\x00\x00",
@@ -157,7 +193,7 @@ func TestFrontedHelloNeverLeaves(t *testing.T) {
 			}
 		})
 	}
-	for name, sent := range map[string]string{"looks a bit like TLS": "\x16\x04", "plain": "GET / HTTP/1.1\r\n\r\n", "the right name": string(hello(t, "allowed.test"))} {
+	for name, sent := range map[string]string{"looks a bit like TLS": "\x16\x04 and more", "a length": "\x16\x00\x00\x00hello", "a short length": "\x15\x00\x00\x00\x02\x07", "plain": "GET / HTTP/1.1\r\n\r\n", "the right name": string(hello(t, "allowed.test"))} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil, nil)
 			port := echo(t, w)

@@ -68,22 +68,30 @@ func finish(dst, src net.Conn, err error) {
 
 // forwardHello looks at what the client sends first. A ClientHello is held
 // back until it is complete, and forwarded if it names the host that was asked
-// for. Anything else is left in the buffer.
+// for. Anything else that a TLS server might take for the start of a connection
+// is refused, and what none does is left in the buffer.
 func (c *client) forwardHello(rt *route, up net.Conn) error {
 	if rt.addr.IsValid() {
 		return nil // no name was asked for
 	}
 	// Until it speaks, a client may take its time: in many protocols the
 	// server speaks first.
-	b, err := c.br.Peek(1)
-	if err != nil || b[0] != recordHandshake {
-		return endIsFine(err)
-	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(c.run.HeaderTimeout))
-	b, err = c.br.Peek(2)
-	if err != nil || b[1] != versionMajor {
-		_ = c.conn.SetReadDeadline(time.Time{})
-		return endIsFine(err)
+	for n := 1; ; n++ {
+		b, err := c.br.Peek(n)
+		if err != nil {
+			return endIsFine(err)
+		}
+		meant, sure := meantAsTLS(b)
+		if sure && !meant {
+			_ = c.conn.SetReadDeadline(time.Time{})
+			return nil
+		}
+		if n == 1 {
+			_ = c.conn.SetReadDeadline(time.Now().Add(c.run.HeaderTimeout))
+		}
+		if sure {
+			break
+		}
 	}
 	hello := make([]byte, 0, 2<<10)
 	for {
@@ -113,7 +121,7 @@ func (c *client) forwardHello(rt *route, up net.Conn) error {
 		}
 	}
 	_ = c.conn.SetReadDeadline(time.Time{})
-	_, err = up.Write(hello)
+	_, err := up.Write(hello)
 	return err
 }
 
