@@ -161,6 +161,18 @@ var online = sync.OnceValue(func() bool {
 	return cmd.Run() == nil
 })
 
+var internet = sync.OnceValue(func() bool {
+	dir, err := os.MkdirTemp("/var/tmp", "srt-internet-")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.WriteFile(filepath.Join(dir, "zone"), nil, 0o600); err != nil {
+		return false
+	}
+	return exec.CommandContext(context.Background(), filepath.Join(tools, "probe"), "internet", dir, "true").Run() == nil
+})
+
 func condition(name string) (bool, error) {
 	switch name {
 	case "root":
@@ -169,6 +181,10 @@ func condition(name string) (bool, error) {
 		return os.Getenv("SRT_TEST_HOSTS") != "", nil
 	case "online": // npm reaches its registry
 		return online(), nil
+	case "internet": // probe can make a network of its own
+		return internet(), nil
+	case "mptcp": // the kernel has multipath TCP
+		return exec.CommandContext(context.Background(), filepath.Join(tools, "probe"), "socket", "inet", "1", "262").Run() == nil, nil
 	case "tiocsti": // the kernel lets programs type into terminals at all
 		// Kernels without the switch always let them.
 		text, err := os.ReadFile("/proc/sys/dev/tty/legacy_tiocsti")
