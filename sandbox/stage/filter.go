@@ -123,6 +123,7 @@ var (
 	callOpen            = callNumbers{2, absent}
 	callIoctl           = callNumbers{16, 29}
 	callSocket          = callNumbers{41, 198}
+	callSocketpair      = callNumbers{53, 199}
 	callClone           = callNumbers{56, 220}
 	callCreat           = callNumbers{85, absent}
 	callChmod           = callNumbers{90, absent}
@@ -144,6 +145,8 @@ const (
 	afUnix, afInet, afInet6, afNetlink = 1, 2, 10, 16
 	netlinkRoute                       = 0
 	protoMPTCP                         = 262
+	sockTypes                          = 0xf // the part of a socket's type that is not flags
+	sockStream, sockSeqpacket          = 1, 5
 	tiocSTI, tiocLinux                 = 0x5412, 0x541c
 	setIDBits                          = 0o6000
 	newTime                            = 0x80
@@ -290,6 +293,18 @@ func (p *program) sockets(unix bool) {
 		bpf.RetConstant{Val: actAllow},
 	)
 	p.on(callSocket, body...)
+	if unix {
+		return
+	}
+	// An end of a pair of datagram sockets can send to, and be connected to, any name;
+	// one of the others is at its peer for good.
+	p.on(callSocketpair, arg(0),
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: afUnix, SkipTrue: 4},
+		arg(1),
+		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: sockTypes},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: sockStream, SkipTrue: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: sockSeqpacket, SkipTrue: 1},
+		errno(ePerm))
 }
 
 // modes refuses to make files that run with another's rights.
