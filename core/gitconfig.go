@@ -237,6 +237,9 @@ type gitPaths struct {
 // gitSettings are the values of some files.
 type gitSettings struct {
 	hooks     []string // core.hooksPath, as spelled but with ~ expanded
+	templates []string // init.templateDir, likewise
+	attrs     []string // core.attributesFile, likewise
+	commands  []gitEntry
 	worktrees []string // core.worktree
 	included  []string // files, absolute
 	seen      map[string]bool
@@ -255,21 +258,15 @@ func (g *gitPaths) of(dotGit string) ([]sandbox.RepoPath, error) {
 		g.general = s
 	}
 	if dotGit == "" {
-		return g.general.paths(nil, nil), nil
+		return g.general.paths(g, nil, nil), nil
 	}
 	dir, common, err := gitDirs(dotGit)
 	if err != nil || dir == "" {
 		return nil, err
 	}
-	s := &gitSettings{seen: map[string]bool{}}
-	names := []string{filepath.Join(common, "config"), filepath.Join(common, "config.worktree")}
-	if dir != common {
-		names = append(names, filepath.Join(dir, "config.worktree"))
-	}
-	for _, name := range names {
-		if err := g.read(s, name, 0, false); err != nil {
-			return nil, err
-		}
+	s, err := g.repository(dir, common)
+	if err != nil {
+		return nil, err
 	}
 	// Hooks run in the work tree, or in the git folder for a push.
 	bases := []string{filepath.Dir(dotGit), dir}
@@ -282,7 +279,143 @@ func (g *gitPaths) of(dotGit string) ([]sandbox.RepoPath, error) {
 		}
 		bases = append(bases, tree)
 	}
-	return s.paths(bases, g.general), nil
+	return s.paths(g, bases, g.general), nil
+}
+
+// repository reads what the configuration of a repository says.
+func (g *gitPaths) repository(dir, common string) (*gitSettings, error) {
+	s := &gitSettings{seen: map[string]bool{}}
+	names := []string{filepath.Join(common, "config"), filepath.Join(common, "config.worktree")}
+	if dir != common {
+		names = append(names, filepath.Join(dir, "config.worktree"))
+	}
+	for _, name := range names {
+		if err := g.read(s, name, 0, false); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// runs says what git would run in a new repository as its configuration says. Where a
+// known folder has the configuration, only what a work tree adds to it counts.
+func (g *gitPaths) runs(dotGit string, known func(dir string) bool) []string {
+	dir, common, err := gitDirs(dotGit)
+	if err == nil && dir == "" {
+		return nil
+	}
+	s := &gitSettings{seen: map[string]bool{}}
+	switch {
+	case err != nil:
+	case known(common) && dir == common:
+		return nil
+	case known(common):
+		err = g.read(s, filepath.Join(dir, "config.worktree"), 0, false)
+	default:
+		s, err = g.repository(dir, common)
+	}
+	if err != nil {
+		return []string{"a new repository, whose configuration srt cannot read"}
+	}
+	keys := s.risky()
+	if len(keys) == 0 {
+		return nil
+	}
+	return []string{"a new repository, in which git runs what its configuration says (" + strings.Join(keys, ", ") + ")"}
+}
+
+// risky names the keys that git would run something for. What the installer of
+// git-lfs writes is left out.
+func (s *gitSettings) risky() []string {
+	var keys []string
+	for _, e := range s.commands {
+		usual := strings.HasPrefix(e.name, "filter.lfs.") && slices.Contains([]string{"git-lfs clean -- %f", "git-lfs smudge -- %f", "git-lfs filter-process"}, e.value)
+		switch strings.ToLower(e.value) {
+		case "", "true", "false", "yes", "no", "on", "off", "0", "1":
+			usual = true
+		}
+		if !usual && !slices.Contains(keys, e.name) {
+			keys = append(keys, e.name)
+		}
+	}
+	if len(s.hooks) > 0 {
+		keys = append(keys, "core.hookspath")
+	}
+	if len(s.included) > 0 {
+		keys = append(keys, "include.path")
+	}
+	return keys
+}
+
+// includes reports whether a key names a file to read further settings from.
+func includes(key string) bool {
+	return key == "include.path" || strings.HasPrefix(key, "includeif.") && strings.HasSuffix(key, ".path")
+}
+
+// runsValue reports whether git runs the value of a key.
+func runsValue(key, value string) bool {
+	switch key {
+	case "core.fsmonitor", "core.sshcommand", "core.editor", "core.pager", "core.askpass", "core.gitproxy", "core.alternaterefscommand",
+		"sequence.editor", "diff.external", "interactive.difffilter", "uploadpack.packobjectshook", "gpg.program", "credential.helper",
+		"sendemail.sendmailcmd", "trailer.command":
+		return true
+	}
+	section, rest, _ := strings.Cut(key, ".")
+	name := rest[strings.LastIndexByte(rest, '.')+1:]
+	switch section {
+	case "alias":
+		return strings.HasPrefix(value, "!")
+	case "pager":
+		return true
+	case "filter":
+		return name == "clean" || name == "smudge" || name == "process"
+	case "diff":
+		return name == "command" || name == "textconv"
+	case "merge":
+		return name == "driver"
+	case "difftool", "mergetool", "browser", "man":
+		return name == "cmd" || name == "path"
+	case "gpg":
+		return name == "program" || name == "defaultkeycommand"
+	case "credential":
+		return name == "helper"
+	case "submodule":
+		return name == "update" && strings.HasPrefix(value, "!")
+	case "remote":
+		return name == "uploadpack" || name == "receivepack" || name == "vcs"
+	case "trailer":
+		return name == "command" || name == "cmd"
+	}
+	return false
+}
+
+// commandFiles are the files that a command names, such as the script of a filter: the
+// parts of its line that are one. Relative paths begin in the work tree.
+func (g *gitPaths) commandFiles(line string, bases []string) []string {
+	var files []string
+	for i, word := range strings.FieldsFunc(strings.TrimPrefix(line, "!"), func(c rune) bool {
+		return strings.ContainsRune(" \t\n\"'`;|&()<>=$", c)
+	}) {
+		paths := []string{word}
+		switch rest, home := strings.CutPrefix(word, "~/"); {
+		case home:
+			paths[0] = filepath.Join(g.home, rest)
+		case filepath.IsAbs(word):
+		case i == 0 && !strings.Contains(word, "/"):
+			continue // looked for on the PATH
+		default:
+			paths = nil
+			for _, base := range bases {
+				paths = append(paths, filepath.Join(base, word))
+			}
+		}
+		for _, path := range paths {
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				files = append(files, filepath.Clean(path))
+			}
+		}
+	}
+	return files
 }
 
 // generalFiles are the files of the system and of the user (git-config(1),
@@ -397,8 +530,11 @@ func (g *gitPaths) read(s *gitSettings, name string, depth int, general bool) er
 		return fmt.Errorf("reading git's configuration %q: %w", name, err)
 	}
 	for _, e := range entries {
-		include := e.name == "include.path" || strings.HasPrefix(e.name, "includeif.") && strings.HasSuffix(e.name, ".path")
-		if !include && e.name != "core.hookspath" && e.name != "core.worktree" {
+		include := includes(e.name)
+		if runsValue(e.name, e.value) {
+			s.commands = append(s.commands, e)
+		}
+		if !include && e.name != "core.hookspath" && e.name != "core.worktree" && e.name != "core.attributesfile" && e.name != "init.templatedir" {
 			continue
 		}
 		path, err := g.expand(e)
@@ -412,6 +548,10 @@ func (g *gitPaths) read(s *gitSettings, name string, depth int, general bool) er
 			if err := g.read(s, path, depth+1, general); err != nil {
 				return err
 			}
+		case e.name == "core.attributesfile":
+			s.attrs = append(s.attrs, path)
+		case e.name == "init.templatedir":
+			s.templates = append(s.templates, path)
 		case e.name == "core.worktree":
 			s.worktrees = append(s.worktrees, path)
 		default:
@@ -446,7 +586,7 @@ func (g *gitPaths) expand(e gitEntry) (string, error) {
 
 // paths are what the settings, and those that hold in every repository, name. A
 // relative path is one below each of the bases.
-func (s *gitSettings) paths(bases []string, general *gitSettings) []sandbox.RepoPath {
+func (s *gitSettings) paths(g *gitPaths, bases []string, general *gitSettings) []sandbox.RepoPath {
 	var out []sandbox.RepoPath
 	known := map[string]bool{}
 	add := func(path string, form sandbox.Placeholder, reason string) {
@@ -466,6 +606,29 @@ func (s *gitSettings) paths(bases []string, general *gitSettings) []sandbox.Repo
 		}
 		for _, base := range bases {
 			add(filepath.Join(base, path), sandbox.PlaceholderDir, "git runs hooks from there, as core.hooksPath says")
+		}
+	}
+	attrs, commands := s.attrs, s.commands
+	if general != nil {
+		attrs, commands = slices.Concat(attrs, general.attrs), slices.Concat(commands, general.commands)
+	}
+	for _, path := range attrs {
+		if filepath.IsAbs(path) {
+			add(path, sandbox.PlaceholderFile, "git takes attributes from there, as core.attributesFile says")
+			continue
+		}
+		for _, base := range bases {
+			add(filepath.Join(base, path), sandbox.PlaceholderFile, "git takes attributes from there, as core.attributesFile says")
+		}
+	}
+	for _, e := range commands {
+		for _, path := range g.commandFiles(e.value, bases) {
+			add(path, sandbox.NoPlaceholder, "git runs it, as "+e.name+" says")
+		}
+	}
+	for _, path := range s.templates {
+		if filepath.IsAbs(path) {
+			add(path, sandbox.PlaceholderDir, "git copies hooks from there, as init.templateDir says")
 		}
 	}
 	for _, path := range s.included {

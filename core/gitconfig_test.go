@@ -237,3 +237,53 @@ func TestGitPathsElsewhere(t *testing.T) {
 		t.Errorf("GIT_CONFIG_GLOBAL: %q", got)
 	}
 }
+
+// What git is led to by other keys is found too.
+func TestGitPathsOfCommands(t *testing.T) {
+	root := t.TempDir()
+	home, top := root+"/home", root+"/repo"
+	put(t, home+"/.gitconfig", "[init]\n\ttemplateDir = ~/tmpl\n", 0o644)
+	put(t, top+"/tools/strip.sh", "", 0o755)
+	put(t, top+"/less", "", 0o644)
+	put(t, top+"/.git/config", "[core]\npager = less -R\nattributesFile = attrs\n[filter \"s\"]\nclean = sh tools/strip.sh %f | cat\n"+
+		"[diff \"x\"]\ntextconv=/abs/absent\n[alias]\nplain = tools/strip.sh\n", 0o644)
+	g := gitPaths{home: home, get: func(string) string { return "" }}
+	named := func(dotGit string) (out []string) {
+		list, err := g.of(dotGit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range list {
+			out = append(out, strings.TrimPrefix(p.Path, root))
+		}
+		slices.Sort(out)
+		return out
+	}
+	if got, want := named(""), []string{"/home/tmpl"}; !slices.Equal(got, want) {
+		t.Errorf("the user's: %q, want %q", got, want)
+	}
+	if got, want := named(top+"/.git"), []string{"/repo/.git/attrs", "/repo/attrs", "/repo/tools/strip.sh"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestGitRuns(t *testing.T) {
+	g := gitPaths{home: t.TempDir(), get: func(string) string { return "" }}
+	git := t.TempDir() + "/.git"
+	nothing := func(string) bool { return false }
+	for text, want := range map[string]string{
+		"[core]\nfsmonitor = true\nbare = false\n[alias]\nx = status\n[filter \"lfs\"]\nclean = git-lfs clean -- %f\n": "",
+		"[Alias]\ny = !sh\n[credential]\nhelper = store\n[core]\nhooksPath = x\n":                                      "alias.y, credential.helper, core.hookspath",
+		"[includeIf \"x\"]\npath = y\n": "include.path",
+		"nonsense [":                    "cannot read",
+	} {
+		put(t, git+"/config", text, 0o644)
+		got := strings.Join(g.runs(git, nothing), "")
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+		if got := g.runs(git, func(dir string) bool { return dir == git }); got != nil {
+			t.Errorf("%q, known: %q", text, got)
+		}
+	}
+}

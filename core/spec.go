@@ -72,6 +72,10 @@ func protectedNames(p *policy.Policy) []sandbox.Protected {
 		switch {
 		case p.Dir:
 			name.Absent = sandbox.PlaceholderDir
+		case strings.HasPrefix(p.Name, ".git/worktrees/") && !strings.HasSuffix(p.Name, "/config.worktree"):
+			name.Absent = sandbox.NoPlaceholder // git itself cannot do without them
+		case strings.HasSuffix(p.Name, "/commondir"):
+			name.Absent = sandbox.PlaceholderDot
 		case p.Empty:
 			name.Absent = sandbox.PlaceholderFile
 		}

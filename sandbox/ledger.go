@@ -23,6 +23,9 @@ const (
 	ChangedProtected ChangeKind = iota + 1
 	// ChangedHook is an executable hook in a repository that was made during the run.
 	ChangedHook
+	// ChangedRepo is what makes git run something in a repository that was made, or was
+	// changed beside its configuration.
+	ChangedRepo
 	// ChangedLink is a file that was changed and has another name outside of the write
 	// roots, as those of package stores do.
 	ChangedLink
@@ -34,7 +37,7 @@ const (
 type Change struct {
 	Kind   ChangeKind
 	Path   string
-	Reason string // of ChangedLater: what Spec.Later says
+	Reason string // of ChangedRepo, and of ChangedLater what Spec.Later says
 }
 
 // Later is a name of files that may be written, and that something outside runs or
@@ -59,6 +62,7 @@ const (
 // only those that changed are read again.
 type ledger struct {
 	names laterNames
+	git   gitLedger
 	dirs  []dirStamp
 	files []string // those of names that exist
 }
@@ -146,7 +150,9 @@ func (w *watcher) changes() []Change {
 			out = append(out, Change{ChangedLater, path, w.names.match(parent(path), []byte(path[strings.LastIndexByte(path, '/')+1:]))})
 		}
 	}
-	out = append(out, w.made(deadline)...)
+	made, repos := w.made(deadline)
+	out = append(out, made...)
+	out = append(out, w.git.changes(repos, w.began, deadline)...)
 	for _, path := range w.links.changed() {
 		out = append(out, Change{Kind: ChangedLink, Path: path})
 	}
@@ -156,11 +162,12 @@ func (w *watcher) changes() []Change {
 	return out[:min(len(out), maxChanges)]
 }
 
-// made looks for what is new in the folders that changed, and for new folders.
-func (w *watcher) made(deadline time.Time) []Change {
+// made looks for what is new in the folders that changed, and for new folders. The
+// second result is files that may make a repository of their folder.
+func (w *watcher) made(deadline time.Time) ([]Change, []string) {
 	changed := w.changedDirs()
 	if len(changed) == 0 {
-		return nil
+		return nil, nil
 	}
 	known := make(map[string]bool)
 	for _, d := range w.dirs {
@@ -170,7 +177,7 @@ func (w *watcher) made(deadline time.Time) []Change {
 	}
 	var out []Change
 	var fresh []string // folders that were not there
-	var hooks []string
+	var hooks, repos []string
 	look := walker{
 		deadline: deadline,
 		visit:    func(string, []byte) bool { return false },
@@ -185,7 +192,10 @@ func (w *watcher) made(deadline time.Time) []Change {
 			}
 			continue
 		}
-		if known[path] || !isDir(path) {
+		if name == "HEAD" || name == ".git" && !known[path] {
+			repos = append(repos, path)
+		}
+		if known[path] || w.git.repos[path] || !isDir(path) {
 			continue
 		}
 		fresh = append(fresh, path)
@@ -198,14 +208,23 @@ func (w *watcher) made(deadline time.Time) []Change {
 			}
 		}
 	}
-	within := walker{deadline: deadline, keepName: func(_ string, name []byte) bool { return string(name) == "hooks" }}
+	within := walker{deadline: deadline, keepName: func(_ string, name []byte) bool {
+		return string(name) == "hooks" || string(name) == "HEAD" || string(name) == ".git"
+	}}
 	more, _ := within.run(fresh)
-	for _, dir := range append(hooks, more...) {
+	for _, path := range more {
+		if strings.HasSuffix(path, "/hooks") {
+			hooks = append(hooks, path)
+		} else {
+			repos = append(repos, path)
+		}
+	}
+	for _, dir := range hooks {
 		for _, hook := range executables(dir) {
 			out = append(out, Change{Kind: ChangedHook, Path: hook})
 		}
 	}
-	return out
+	return out, repos
 }
 
 // changedDirs are the folders in which something was made, removed or renamed.

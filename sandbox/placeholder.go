@@ -22,7 +22,8 @@ import (
 // something that stands there. While a sandbox runs, that is
 //
 //   - an empty folder, where a folder is expected,
-//   - an empty file, for git's own files, which git wants to read,
+//   - an empty file, for git's own files, which git wants to read, or one that says
+//     ".", where git takes an empty one for an error,
 //   - a socket that nobody listens on, for any other file: git does not list it,
 //     archivers pass over it, and whoever tries to read it is told that it cannot
 //     be opened. All sockets of a folder are links to one, which costs a tenth of
@@ -98,7 +99,7 @@ func looksEmpty(path string) bool {
 	case unix.S_IFDIR:
 		return stat.Nlink <= 2
 	case unix.S_IFREG, unix.S_IFSOCK:
-		return stat.Size == 0
+		return stat.Size <= int64(len(dot))
 	}
 	return false
 }
@@ -194,6 +195,8 @@ func (p *placeholders) make(wanted []Make) error {
 					sockets[parent(e.Path)] = e.Path
 				}
 			}
+		case PlaceholderDot:
+			err = makeDot(e.Path)
 		case NoPlaceholder:
 			err = errors.New("bug: nothing to make")
 		}
@@ -206,6 +209,28 @@ func (p *placeholders) make(wanted []Make) error {
 		}
 	}
 	return nil
+}
+
+// dot is the text of a PlaceholderDot.
+const dot = ".\n"
+
+// makeDot makes a file that is complete as soon as it has its name: git may read it
+// at any time.
+func makeDot(path string) error {
+	f, err := unnamedFile(parent(path))
+	if err != nil { // a file system that cannot do that
+		if f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644); err != nil { //nolint:gosec // as git makes its files
+			return err //nolint:wrapcheck // the caller names the path
+		}
+		defer func() { _ = f.Close() }()
+		_, err = f.WriteString(dot)
+		return err //nolint:wrapcheck // likewise
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.WriteString(dot); err != nil {
+		return err //nolint:wrapcheck // likewise
+	}
+	return nameFile(f, path)
 }
 
 // release ends this run's locks and removes what nobody else needs: its own
@@ -328,9 +353,14 @@ func lockAlone(dir string) *os.File {
 // if another try may do better.
 func removePlaceholder(e Make) bool {
 	var err error
-	if e.Form == PlaceholderDir {
+	switch e.Form {
+	case PlaceholderDir:
 		err = unix.Rmdir(e.Path)
-	} else {
+	case PlaceholderDot:
+		if text, readErr := readRegular(e.Path, 16); readErr == nil && string(text) == dot {
+			err = unix.Unlink(e.Path)
+		}
+	case PlaceholderFile, PlaceholderSocket, NoPlaceholder:
 		var stat unix.Stat_t
 		if unix.Lstat(e.Path, &stat) != nil || stat.Size != 0 {
 			return true

@@ -55,6 +55,7 @@ func NewPlan(spec *Spec) (*Plan, error) {
 		r := resolver{
 			spec: spec, places: places{known: map[string]*place{}},
 			points: map[string]*point{}, planned: map[string]Placeholder{},
+			bare: map[string]bool{}, gits: map[string][]string{},
 		}
 		if err := r.resolve(); err != nil {
 			return nil, err

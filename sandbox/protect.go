@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -153,7 +154,11 @@ func cutTail(dir string, parts []string) (string, bool) {
 // protectFound protects what the search came upon: path ends in the first
 // component of one of the names.
 func (r *resolver) protectFound(path string, heads map[string][]Protected) error {
-	name := strings.ToLower(path[strings.LastIndexByte(path, '/')+1:])
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	if last == "HEAD" || last == "config" {
+		return r.protectBare(parent(path), last, heads[".git"])
+	}
+	name := strings.ToLower(last)
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil //nolint:nilerr // it vanished meanwhile
@@ -175,6 +180,7 @@ func (r *resolver) protectFound(path string, heads map[string][]Protected) error
 	if name != ".git" {
 		return nil
 	}
+	r.bare[path] = true
 	err = r.protectRepo(path)
 	if tree := parent(path); err != nil && !r.isRoot(tree) {
 		r.notef("%q is read-only: %v", tree, err)
@@ -230,7 +236,13 @@ func (r *resolver) protectRepo(dotGit string) error {
 		if cover == PlaceholderFile {
 			cover = NoPlaceholder
 		}
+		if extra.Absent == NoPlaceholder && r.holdsRoot(extra.Path) {
+			continue
+		}
 		if err := r.denyWrite(extra.Path, extra.Reason, extra.Absent, cover); err != nil {
+			return err
+		}
+		if err := r.protectLinks(extra.Path, extra.Reason); err != nil {
 			return err
 		}
 	}
@@ -239,6 +251,99 @@ func (r *resolver) protectRepo(dotGit string) error {
 
 func (r *resolver) isRoot(path string) bool {
 	return slices.ContainsFunc(r.roots, func(root root) bool { return root.path == path })
+}
+
+// protectBare protects a repository whose git folder has another name than .git: a
+// bare one, or one that .git files lead to. HEAD tells it, or the configuration: an
+// earlier command could have taken the one away, and not changed the other.
+func (r *resolver) protectBare(dir, by string, names []Protected) error {
+	if r.bare[dir] || !isGitDir(dir, by) {
+		return nil
+	}
+	r.bare[dir] = true
+	for _, p := range names {
+		_, tail, _ := strings.Cut(p.Name, "/")
+		if tail == "" || p.RootOnly {
+			continue
+		}
+		if err := r.protectName(dir, tail, p, p.Absent); err != nil {
+			return err
+		}
+	}
+	return r.protectGitDir(dir)
+}
+
+// protectGitDir protects what a repository that has no work tree around it leads to.
+func (r *resolver) protectGitDir(dir string) error {
+	err := r.protectRepo(dir)
+	if err == nil || r.isRoot(dir) {
+		return err
+	}
+	r.notef("%q is read-only: %v", dir, err)
+	return r.denyWrite(dir, "git's configuration there cannot be read", NoPlaceholder, NoPlaceholder)
+}
+
+func isGitDir(dir, by string) bool {
+	if by == "HEAD" {
+		if info, err := os.Lstat(dir + "/commondir"); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+		for _, name := range []string{"/objects", "/refs"} {
+			if info, err := os.Stat(dir + name); err != nil || !info.IsDir() {
+				return false
+			}
+		}
+		return true
+	}
+	text, err := readRegular(dir+"/config", 1<<20)
+	return err == nil && bytes.Contains(bytes.ToLower(text), []byte("repositoryformatversion"))
+}
+
+// holdsRoot reports whether a path is a write root or above one.
+func (r *resolver) holdsRoot(path string) bool {
+	at := r.places.find(path)
+	return at.missing == "" && slices.ContainsFunc(r.roots, func(root root) bool { return beneath(root.path, at.real) })
+}
+
+// protectLinks protects what the symlinks in a protected folder lead to: a hook may be
+// one to a script of the project.
+func (r *resolver) protectLinks(dir, reason string) error {
+	at := r.places.find(dir)
+	if at.err != nil || at.missing != "" || !at.dir() || !r.inWriteRoot(at.real) {
+		return nil //nolint:nilerr // nothing to look into
+	}
+	left := 2000 // what is larger is no folder of hooks and the like
+	var links []string
+	var walk func(dir string, depth int)
+	walk = func(dir string, depth int) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return
+		}
+		for _, e := range entries {
+			if left--; left < 0 {
+				return
+			}
+			switch path := dir + "/" + e.Name(); {
+			case e.Type()&os.ModeSymlink != 0:
+				links = append(links, path)
+			case e.IsDir() && depth > 0:
+				walk(path, depth-1)
+			}
+		}
+	}
+	walk(at.real, 4)
+	for _, link := range links {
+		to := r.places.find(link)
+		// One that leads up would close the project.
+		if to.missing == "" && beneath(link, to.real) || r.holdsRoot(link) {
+			continue
+		}
+		if err := r.denyWrite(link, reason+"; "+link+" leads here", PlaceholderSocket, PlaceholderSocket); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // protectName denies writing dir/tail, where a component of tail may be "*".
@@ -260,36 +365,83 @@ func (r *resolver) protectName(dir, tail string, p Protected, absent Placeholder
 			inside = append(inside, e)
 		}
 	}
-	return r.denyWrite(path, p.Reason, absent, p.Cover, inside...)
+	if err := r.denyWrite(path, p.Reason, absent, p.Cover, inside...); err != nil {
+		return err
+	}
+	return r.protectLinks(path, p.Reason)
 }
 
-// protectStar protects dir/…/after at any depth below dir, as far as it exists:
-// submodules of submodules keep their folders in one another.
+// protectStar protects after in each git folder at any depth below dir: submodules of
+// submodules keep theirs in one another.
 func (r *resolver) protectStar(dir, after string, p Protected) error {
-	last := after[strings.LastIndexByte(after, '/')+1:]
-	walk := walker{
-		deadline: time.Now().Add(r.spec.scanTime()),
-		keepName: func(_ string, name []byte) bool { return string(name) == last },
-		keep: func(path string) bool {
-			holder, ok := strings.CutSuffix(path, "/"+after)
-			if !ok {
-				return false
-			}
-			_, err := os.Lstat(holder + "/HEAD")
-			return err == nil
-		},
+	holders, err := r.gitFolders(dir)
+	if err != nil {
+		return err
 	}
-	if _, err := os.Lstat(dir); err != nil {
-		return nil //nolint:nilerr // nothing there to protect
-	}
-	found, unseen := walk.run([]string{dir})
-	for _, path := range append(found, unseen...) {
-		if err := r.denyWrite(path, p.Reason, NoPlaceholder, NoPlaceholder); err != nil {
+	for _, holder := range holders {
+		if err := r.protectName(holder, after, p, p.Absent); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// gitFolders finds the folders below dir that have a HEAD or a configuration.
+func (r *resolver) gitFolders(dir string) ([]string, error) {
+	if known, ok := r.gits[dir]; ok {
+		return known, nil
+	}
+	if _, err := os.Lstat(dir); err != nil {
+		r.gits[dir] = nil // nothing there to protect
+		return nil, nil   //nolint:nilerr // likewise
+	}
+	found, unseen := gitFoldersIn(dir, time.Now().Add(r.spec.scanTime()))
+	for _, dir := range unseen {
+		if err := r.denyWrite(dir, "not searched for folders of git", NoPlaceholder, NoPlaceholder); err != nil {
+			return nil, err
+		}
+	}
+	r.gits[dir] = found
+	for _, git := range found {
+		if err := r.protectGitDir(git); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// gitFoldersIn gives the folders of git below one of modules or worktrees, and those
+// that it could not look into.
+func gitFoldersIn(dir string, deadline time.Time) (found, unseen []string) {
+	holds := func(dir string) bool {
+		for _, name := range []string{"/HEAD", "/config"} {
+			if info, err := os.Lstat(dir + name); err == nil && !info.IsDir() {
+				return true
+			}
+		}
+		return false
+	}
+	walk := walker{
+		deadline: deadline,
+		// A branch may be named config, and a submodule objects.
+		visit: func(path string, name []byte) bool {
+			up := parent(path)
+			return up == dir || !slices.Contains(gitInner, string(name)) || !holds(up) || holds(path)
+		},
+		keepName: func(_ string, name []byte) bool { return string(name) == "HEAD" || string(name) == "config" },
+	}
+	names, unseen := walk.run([]string{dir})
+	for _, path := range names {
+		if up := parent(path); up != dir && holds(up) {
+			found = append(found, up)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found), unseen
+}
+
+// gitInner are folders of a git folder that hold no others.
+var gitInner = []string{"objects", "refs", "logs", "hooks", "info", "lfs", "branches", "rebase-merge", "rebase-apply", "sequencer"}
 
 // search walks the write roots for the first components of protected names. What
 // it cannot read or has no time for becomes read-only as a whole.
@@ -301,12 +453,15 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 	}
 	later := newLaterNames(r.spec.Later)
 	r.ledger.names = later
+	r.ledger.git = gitLedger{repos: r.bare, inner: r.gits, runs: r.spec.RepoRuns}
+	_, git := heads[".git"]
+	initial['H'], initial['c'] = initial['H'] || git, initial['c'] || git
 	match := func(name []byte) bool {
 		if !initial[name[0]] {
 			return false
 		}
 		_, ok := heads[strings.ToLower(string(name))]
-		return ok
+		return ok || git && (string(name) == "HEAD" || string(name) == "config")
 	}
 	// A folder that is protected whole, and git's own, need no further search.
 	closed := func(name []byte) bool {
@@ -324,7 +479,7 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 		},
 		// Packages ship folders like .vscode; only repositories matter among them.
 		keepName: func(dir string, name []byte) bool {
-			return match(name) && (!inModules(dir) || strings.EqualFold(string(name), ".git")) || later.match(dir, name) != ""
+			return match(name) && (!inModules(dir) || strings.EqualFold(string(name), ".git") || string(name) == "HEAD") || later.match(dir, name) != ""
 		},
 		stamp: true,
 	}

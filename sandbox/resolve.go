@@ -25,6 +25,8 @@ type resolver struct {
 	roots        []root
 	placeholders []Make
 	planned      map[string]Placeholder // what will be made, by path
+	bare         map[string]bool        // folders of git that are protected
+	gits         map[string][]string    // those below modules and worktrees
 	notes        []string
 	ledger       ledger
 }

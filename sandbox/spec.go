@@ -63,6 +63,7 @@ const (
 	PlaceholderDir                // an empty folder
 	PlaceholderFile               // an empty file, which readers can open
 	PlaceholderSocket             // nothing that can be opened; git does not see it
+	PlaceholderDot                // a file that says ".": the folder that it is in
 )
 
 func (p Placeholder) String() string {
@@ -75,6 +76,8 @@ func (p Placeholder) String() string {
 		return "file"
 	case PlaceholderSocket:
 		return "socket"
+	case PlaceholderDot:
+		return "file that says \".\""
 	default:
 		return "invalid"
 	}
@@ -84,8 +87,7 @@ func (p Placeholder) String() string {
 // write root.
 type Protected struct {
 	// Name is relative to a write root, slash-separated. One component may be "*":
-	// any number of folders, of which the last holds a file HEAD, as git's do
-	// (".git/modules/*/config").
+	// any number of folders, of which the last is one of git's (".git/modules/*/config").
 	Name string
 	// Absent says what stands in when the path does not exist in a write root or,
 	// for names below ".git", in a repository.
@@ -122,6 +124,10 @@ type Spec struct {
 	// particular; nil names none. Where it fails, the work tree is read-only; an
 	// error about a write root or what is above one ends the planning.
 	RepoPaths func(dotGit string) ([]RepoPath, error)
+	// RepoRuns says what git would run that the configuration of a new repository,
+	// given likewise, names, but for configuration in folders that are known; nil looks
+	// at none.
+	RepoRuns func(dotGit string, known func(dir string) bool) []string
 	// OpenFiles lifts every rule on files.
 	OpenFiles bool
 	// TempDir is an absolute path where a private, empty, writable folder is

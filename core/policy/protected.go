@@ -70,10 +70,12 @@ func projectNames() []Protected {
 
 	git(whyGitHook, true, false, ".git/hooks")
 	git(whyGitConf, false, true, GitConfigName, ".git/config.worktree", ".git/info/attributes")
+	git(whyGitPoint, false, true, ".git/commondir")
 	// A submodule's name may have a slash in it, and submodules nest.
 	for _, m := range []string{".git/modules/*", ".git/modules/*/*", ".git/modules/*/modules/*"} {
 		git(whyGitHook, true, false, m+"/hooks")
-		git(whyGitConf, false, true, m+"/config")
+		git(whyGitConf, false, true, m+"/config", m+"/config.worktree", m+"/info/attributes")
+		git(whyGitPoint, false, true, m+"/commondir")
 	}
 	git(whyGitPoint, false, true, ".git/worktrees/*/gitdir", ".git/worktrees/*/commondir")
 	git(whyGitConf, false, true, ".git/worktrees/*/config.worktree")
@@ -87,6 +89,12 @@ func homeNames() []Protected {
 	add := func(reason string, dir bool, names ...string) {
 		for _, n := range names {
 			out = append(out, Protected{Path: n, Dir: dir, Reason: reason})
+		}
+	}
+	// Where the home is no write root, these may still be links into one.
+	for _, p := range projectNames() {
+		if p.Within == "" {
+			out = append(out, Protected{Path: p.Name, Dir: p.Dir, Agents: p.Agents, Reason: p.Reason})
 		}
 	}
 	add("its keys and configuration open other machines to whoever writes them", true, ".ssh")
