@@ -42,6 +42,9 @@ var probes = map[string]func(args []string) error{
 	"keyhost":         keyhost,
 	"listen":          listen,
 	"out":             out,
+	"pairbind":        pairBind,
+	"passfd":          passFD,
+	"rename":          rename,
 	"sleep":           sleep,
 	"socket":          socket,
 	"syscall":         call,
@@ -50,6 +53,9 @@ var probes = map[string]func(args []string) error{
 	"tioclinux":       func([]string) error { return terminal(unix.TIOCLINUX) },
 	"tiocsti":         tiocsti,
 	"unix":            unixConnect,
+	"unixbind":        unixBind,
+	"unixserve":       unixServe,
+	"unixtry":         unixTry,
 	"winsize":         winsize,
 }
 
