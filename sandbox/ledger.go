@@ -62,6 +62,10 @@ const (
 // only those that changed are read again.
 type ledger struct {
 	names laterNames
+	// protected are the protected names, which hold below the top of a write root for
+	// what was there at the start; denied are the paths of these, in order.
+	protected laterNames
+	denied    []string
 	git   gitLedger
 	dirs  []dirStamp
 	files []string // those of names that exist
@@ -89,6 +93,18 @@ func newLaterNames(list []Later) laterNames {
 		}
 	}
 	return n
+}
+
+// protectedNames are the protected names that can be made anew below the top of a
+// write root. What git goes by is looked at apart.
+func protectedNames(list []Protected) laterNames {
+	var names []Later
+	for _, p := range list {
+		if head, _, _ := strings.Cut(p.Name, "/"); !p.RootOnly && head != ".git" && strings.Count(p.Name, "/") < 2 {
+			names = append(names, Later{Name: strings.ToLower(p.Name), Reason: p.Reason})
+		}
+	}
+	return newLaterNames(names)
 }
 
 // match gives the reason of a name in a folder, "" for one that does not count. What
@@ -186,8 +202,13 @@ func (w *watcher) made(deadline time.Time) ([]Change, []string) {
 	found, _ := look.run(keys(changed))
 	for _, path := range found {
 		dir, name := parent(path), path[strings.LastIndexByte(path, '/')+1:]
-		if reason := w.names.match(dir, []byte(name)); reason != "" {
-			if _, was := w.before[path]; !was {
+		reason := w.names.match(dir, []byte(name))
+		if reason == "" {
+			reason = w.protected.match(dir, []byte(strings.ToLower(name)))
+		}
+		if reason != "" {
+			_, was := w.before[path]
+			if _, denied := slices.BinarySearch(w.denied, path); !was && !denied {
 				out = append(out, Change{ChangedLater, path, reason})
 			}
 			continue

@@ -94,6 +94,7 @@ func (r *resolver) fill(plan *Plan) error {
 	plan.Make = r.placeholders
 	plan.Notes = r.notes
 	slices.Sort(plan.Watch)
+	plan.ledger.denied = plan.Watch
 	return nil
 }
 

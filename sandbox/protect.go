@@ -452,7 +452,7 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 		initial[strings.ToUpper(head)[0]] = true
 	}
 	later := newLaterNames(r.spec.Later)
-	r.ledger.names = later
+	r.ledger.names, r.ledger.protected = later, protectedNames(r.spec.Protect)
 	r.ledger.git = gitLedger{repos: r.bare, inner: r.gits, runs: r.spec.RepoRuns}
 	_, git := heads[".git"]
 	initial['H'], initial['c'] = initial['H'] || git, initial['c'] || git
