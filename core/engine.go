@@ -70,6 +70,9 @@ func (e *engine) decide() (err error) {
 	for _, note := range e.plan.Notes {
 		e.o.Logf("%s", note)
 	}
+	for _, warning := range e.plan.Warnings {
+		e.o.Warnf("%s", warning)
+	}
 	return nil
 }
 

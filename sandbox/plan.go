@@ -32,6 +32,7 @@ type Plan struct {
 
 	StateDir string
 	Notes    []string // what the rules ask for and does not apply here, with the reason
+	Warnings []string // what is closed although the rules open it
 }
 
 // maxMounts bounds a plan: for each mount the kernel looks at all others of the
@@ -92,7 +93,7 @@ func (r *resolver) fill(plan *Plan) error {
 	}
 	plan.ledger = r.ledger
 	plan.Make = r.placeholders
-	plan.Notes = r.notes
+	plan.Notes, plan.Warnings = r.notes, r.warnings
 	slices.Sort(plan.Watch)
 	plan.ledger.denied = plan.Watch
 	return nil

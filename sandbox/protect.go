@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -497,13 +499,60 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 		r.notef("more than %d folders: changes in them are not told at the end", maxLedgerDirs)
 		r.ledger.dirs = nil
 	}
-	for _, dir := range unseen {
-		r.notef("%q could not be searched for protected names, so it is read-only", dir)
+	for _, dir := range fewer(unseen, dirs, maxUnseen) {
+		r.warnf("%s could not be searched for protected names, so it is read-only", quoteShort(dir))
 		if err := r.denyWrite(dir, "not searched for protected names", NoPlaceholder, NoPlaceholder); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
+}
+
+// maxUnseen bounds how many folders that were not searched are named one by one.
+const maxUnseen = 20
+
+// fewer replaces paths by folders above them, the deepest first and never above a
+// root, until there are few enough.
+func fewer(paths, roots []string, most int) []string {
+	set := map[string]bool{}
+	for _, p := range paths {
+		set[p] = true
+	}
+	for len(set) > most {
+		deepest := 0
+		for p := range set {
+			if n := strings.Count(p, "/"); n > deepest && !slices.Contains(roots, p) {
+				deepest = n
+			}
+		}
+		if deepest == 0 {
+			break
+		}
+		for p := range set {
+			if strings.Count(p, "/") == deepest && !slices.Contains(roots, p) {
+				delete(set, p)
+				set[parent(p)] = true
+			}
+		}
+	}
+	left := slices.Sorted(maps.Keys(set))
+	return slices.DeleteFunc(left, func(p string) bool {
+		for dir := p; dir != "/"; {
+			if dir = parent(dir); set[dir] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// quoteShort quotes a path and leaves out the middle of a long one.
+func quoteShort(path string) string {
+	const most = 200
+	if len(path) <= most {
+		return strconv.Quote(path)
+	}
+	return strconv.Quote(path[:most/2]) + "…" + strconv.Quote(path[len(path)-most/4:])
 }
 
 func inModules(dir string) bool {

@@ -29,6 +29,7 @@ type resolver struct {
 	gits         map[string][]string    // those below modules and worktrees
 	notes        []string
 	ledger       ledger
+	warnings     []string
 }
 
 // root is a write root that exists.
@@ -40,6 +41,10 @@ type root struct {
 
 func (r *resolver) notef(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+func (r *resolver) warnf(format string, args ...any) {
+	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
 }
 
 // at gives the point of a path, new if need be.

@@ -45,6 +45,11 @@ type batch struct {
 	stamps      []dirStamp
 }
 
+// maxWalked bounds the path of a folder that is read, in bytes. The kernel takes no
+// path of PATH_MAX (4096) bytes or more, so what lies deeper could be found and not
+// be named; a command reaches it all the same, one folder after the other.
+const maxWalked = 3500
+
 // run walks the trees below dirs and returns the entries kept, in no order, and
 // the folders that it could not or, for lack of time, did not read.
 func (w *walker) run(dirs []string) (found, unseen []string) {
@@ -86,7 +91,7 @@ func (w *walker) work(alone int) {
 		b.found, b.dirs, b.stamps = b.found[:0], b.dirs[:0], b.stamps[:0]
 		var failed []string
 		for _, dir := range mine {
-			if !w.read(dir, buf, &b) {
+			if len(dir) > maxWalked || !w.read(dir, buf, &b) {
 				failed = append(failed, dir)
 			}
 		}
