@@ -11,9 +11,10 @@
 //     its own, without capabilities, with no_new_privs and a system call filter;
 //   - the only way out of its network namespace are the listeners of the Spec,
 //     which the caller accepts from outside;
+//   - the limits of a [LimitPlan] hold as its Measures say;
 //   - everything ends when the caller ends, however that happens.
 //
 // It does not guarantee: anything about files that other processes of the same
-// user change meanwhile, about hard links that exist already, about time and
-// memory used, or about what travels through the listeners.
+// user change meanwhile, about hard links that exist already, about the disk
+// that is filled in what may be written, or about what travels through the listeners.
 package sandbox

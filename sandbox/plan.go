@@ -28,7 +28,8 @@ type Plan struct {
 	Make  []Make   // placeholders
 	Watch []string // protected paths that are compared at the end
 
-	ledger ledger
+	ledger   ledger
+	TempSize uint64 // see Spec
 
 	StateDir string
 	Notes    []string // what the rules ask for and does not apply here, with the reason
@@ -50,7 +51,7 @@ func NewPlan(spec *Spec) (*Plan, error) {
 	}
 	plan := &Plan{
 		Program: spec.Program, Args: spec.Args, Dir: spec.Dir, Env: spec.Env,
-		StateDir: spec.StateDir, Buried: !spec.NestedUserns, BaseWritable: spec.OpenFiles,
+		StateDir: spec.StateDir, TempSize: spec.TempSize, Buried: !spec.NestedUserns, BaseWritable: spec.OpenFiles,
 	}
 	if !spec.OpenFiles {
 		r := resolver{

@@ -41,7 +41,8 @@ type Start struct {
 	Filter                FilterOptions
 	Listen                []uint16 // TCP ports on the loopback interface inside
 	Stdin, Stdout, Stderr *os.File
-	Keep                  []int // descriptors above 2 that the command inherits
+	Keep                  []int      // descriptors above 2 that the command inherits
+	Limits                *LimitPlan // nil: none
 }
 
 // runner is the seam between systems.
@@ -50,6 +51,7 @@ type runner interface {
 	exec(plan *Plan) error
 	wait() Status
 	signal(sig os.Signal) error
+	reached() []string
 	kill()
 	close()
 }
@@ -119,6 +121,10 @@ func (s *Sandbox) Wait() Status { return s.run.wait() }
 
 // Signal sends a signal to the command, and to it only.
 func (s *Sandbox) Signal(sig os.Signal) error { return s.run.signal(sig) }
+
+// Reached names the limits that the kernel has enforced by refusing something or by
+// ending the command. Only cgroups tell. It must be asked before Close.
+func (s *Sandbox) Reached() []string { return s.run.reached() }
 
 // Changes tells, once the command has ended, what is not as it was and matters later:
 // the most important first, and not more than a hundred.

@@ -24,6 +24,7 @@ type linuxRunner struct {
 	pid   int // bubblewrap
 	ended chan struct{}
 	wstat syscall.WaitStatus
+	group *cgroup // nil: none
 
 	listening sync.Once
 	socks     []net.Listener
@@ -55,8 +56,20 @@ func newRunner(start Start) (runner, error) {
 	files := []uintptr{start.Stdin.Fd(), start.Stdout.Fd(), start.Stderr.Fd(), uintptr(pair[1]), uintptr(filter), uintptr(exe)}
 	files, kept := keep(files, start.Keep)
 	r := &linuxRunner{start: start, kept: kept, sock: pair[0], ended: make(chan struct{})}
+	if p := start.Limits; p != nil && p.place != nil {
+		if r.group, err = makeCgroup(p); err != nil {
+			_ = unix.Close(pair[0])
+			return nil, err
+		}
+	}
 	if err := r.fork(files); err != nil {
 		_ = unix.Close(pair[0])
+		if r.group != nil {
+			r.group.remove()
+			if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSPC) {
+				return nil, fmt.Errorf("starting the sandbox in its cgroup %q: %w", r.group.dir, err)
+			}
+		}
 		return nil, namespaceError(err)
 	}
 	return r, nil
@@ -83,6 +96,14 @@ func keep(files []uintptr, fds []int) ([]uintptr, []stage.Kept) {
 		files = append(files, uintptr(fd))
 	}
 	return files, kept
+}
+
+func makeCgroup(p *LimitPlan) (*cgroup, error) {
+	fs, err := systemCgroups()
+	if err != nil {
+		return nil, err
+	}
+	return fs.create(p.place, p.Limits)
 }
 
 // firstFilter puts the filter into a memory file. It holds for bubblewrap's first
@@ -122,6 +143,9 @@ func (r *linuxRunner) fork(files []uintptr) error {
 			GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
 			Pdeathsig:   unix.SIGKILL,
 		},
+	}
+	if r.group != nil {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(r.group.inner.Fd())
 	}
 	started := make(chan error)
 	go func() {
@@ -243,6 +267,7 @@ func (r *linuxRunner) exec(plan *Plan) error {
 		Outside:  outside,
 		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
 		Nested: r.start.Filter.NestedUserns, Keep: r.kept,
+		Limits: r.start.Limits.order(), TempSize: plan.TempSize,
 		Dir: plan.Dir, Program: plan.Program, Args: plan.Args, Env: plan.Env,
 	}
 	fd, err := memfile(o.Encode())
@@ -347,8 +372,18 @@ func (r *linuxRunner) kill() {
 	}
 }
 
+func (r *linuxRunner) reached() []string {
+	if r.group == nil {
+		return nil
+	}
+	return r.group.reached()
+}
+
 func (r *linuxRunner) close() {
 	r.kill()
+	if r.group != nil {
+		r.group.remove()
+	}
 	_ = unix.Close(r.sock)
 	for _, sock := range r.socks {
 		_ = sock.Close()

@@ -134,6 +134,10 @@ type Spec struct {
 	// mounted; "" for none.
 	TempDir string
 
+	// TempSize bounds TempDir and /dev/shm, each, in bytes; 0 means a quarter of the
+	// memory of this machine.
+	TempSize uint64
+
 	NestedUserns bool // whether the command may make user namespaces, see FilterOptions
 
 	StateDir string        // where the journal of placeholders is kept
@@ -144,5 +148,6 @@ type Spec struct {
 type Measure struct {
 	Name    string // "network namespace"
 	InForce bool
+	Weaker  bool // in force, and in a weaker form than was asked for
 	Detail  string
 }

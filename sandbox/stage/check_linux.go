@@ -55,6 +55,11 @@ func (o *Order) checkMounts() error {
 			return err
 		}
 	}
+	for _, path := range o.Limits.Cgroups {
+		if err := wantReadOnly(path); err != nil && !outOfReach(err) {
+			return err
+		}
+	}
 	for _, m := range o.Mounts {
 		var err error
 		switch m.Kind {

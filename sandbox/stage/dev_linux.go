@@ -23,8 +23,9 @@ var devLinks = [][2]string{
 
 // newDev makes a /dev with the harmless devices, terminals of its own and private
 // shared memory. Bubblewrap could, but reads the table of mounts for each device.
-func newDev() (tree, error) {
-	dev, err := newTmpfs("0755")
+// shm are the options of the latter.
+func newDev(shm [][2]string) (tree, error) {
+	dev, err := newTmpfs("0755", tinyTmpfs...)
 	if err != nil {
 		return tree{}, err
 	}
@@ -42,11 +43,11 @@ func newDev() (tree, error) {
 	if err != nil {
 		return tree{}, err
 	}
-	shm, err := newTmpfs("1777")
+	memory, err := newTmpfs("1777", shm...)
 	if err != nil {
 		return tree{}, err
 	}
-	if err := errors.Join(dev.putDir("pts", pts), dev.putDir("shm", shm)); err != nil {
+	if err := errors.Join(dev.putDir("pts", pts), dev.putDir("shm", memory)); err != nil {
 		return tree{}, err
 	}
 	// The terminal that the command runs on lies in the host's /dev/pts; ttyname(3)

@@ -203,7 +203,8 @@ func TestOrderSurvivesTheWay(t *testing.T) {
 		Writable: true, Buried: true, Nested: true, Dir: "/a b\n", Program: "/bin/sh",
 		Pins:   []Mount{{Kind: Pin, Path: "/w/x", Dir: true}},
 		Mounts: []Mount{{Kind: HideDir, Path: "/h", Dir: true, Open: true}, {Kind: Writable, Path: "/h/\"q", Reveal: true}},
-		Keep:   []Kept{{7, 3}, {63, 63}}, Args: []string{"sh", "-c", "", "a\nb"}, Env: []string{"A=", "B=c d"},
+		Limits: Limits{Memory: 1 << 63, Processes: 5, PIDMax: 400, Cgroups: []string{"/sys/fs/cgroup"}}, TempSize: 1 << 40,
+		Keep: []Kept{{7, 3}, {63, 63}}, Args: []string{"sh", "-c", "", "a\nb"}, Env: []string{"A=", "B=c d"},
 	}
 	var out Order
 	if err := out.decode(in.Encode()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -40,7 +41,7 @@ func (o *Order) mount() error {
 			return err
 		}
 	}
-	dev, err := newDev()
+	dev, err := newDev(o.writableTmpfs())
 	if err != nil {
 		return fmt.Errorf("making the devices: %w", err)
 	}
@@ -91,7 +92,7 @@ func (o *Order) mount() error {
 			}
 		case HideDir:
 			var t tree
-			if t, err = newTmpfs("0700"); err == nil {
+			if t, err = newTmpfs("0700", hiddenTmpfs(m)...); err == nil {
 				err = t.attach(m.Path)
 				tmpfs = append(tmpfs, m)
 			}
@@ -104,7 +105,7 @@ func (o *Order) mount() error {
 			}
 		case Private:
 			var t tree
-			if t, err = newTmpfs("0700"); err == nil {
+			if t, err = newTmpfs("0700", o.writableTmpfs()...); err == nil {
 				err = t.attach(m.Path)
 			}
 		case Pin:
@@ -120,9 +121,23 @@ func (o *Order) mount() error {
 		}
 	}
 	if !o.Buried {
-		return pin(o.Pins, attrPlain)
+		if err := pin(o.Pins, attrPlain); err != nil {
+			return err
+		}
+	}
+	// Whoever made the cgroup of the sandbox may write to it, the command too.
+	for _, path := range o.Limits.Cgroups {
+		if err := remount(path, attrReadOnly); err != nil && !outOfReach(err) {
+			return err
+		}
 	}
 	return nil
+}
+
+// outOfReach tells of errors of a path that the command could not get at either: it
+// is not there, or hidden.
+func outOfReach(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EACCES)
 }
 
 // kernelPaths change the whole system. Root may write them even without a
@@ -135,6 +150,11 @@ func (o *Order) coverKernel() error {
 		// Besides the filter, the kernel's own limit.
 		if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0); err != nil {
 			return fmt.Errorf("limiting user namespaces: %w", err)
+		}
+	}
+	if n := o.Limits.PIDMax; n > 0 {
+		if err := os.WriteFile("/proc/sys/kernel/pid_max", []byte(strconv.Itoa(n)), 0); err != nil {
+			return fmt.Errorf("limiting processes: %w", err)
 		}
 	}
 	if os.Getuid() != 0 {
@@ -297,9 +317,33 @@ func (p *places) forget() {
 	}
 }
 
-// newTmpfs makes an empty file system in memory.
-func newTmpfs(mode string) (tree, error) {
-	return newFS("tmpfs", [][2]string{{"mode", mode}}, attrPlain)
+// newTmpfs makes an empty file system in memory, with further options of tmpfs(5).
+func newTmpfs(mode string, options ...[2]string) (tree, error) {
+	return newFS("tmpfs", append([][2]string{{"mode", mode}}, options...), attrPlain)
+}
+
+// The most that a file system in memory may take is half of the memory unless it is
+// told otherwise, and there are several.
+var tinyTmpfs = [][2]string{{"size", "64k"}, {"nr_inodes", "64"}} //nolint:gochecknoglobals // a constant
+
+// writableTmpfs are the options of one that the command can write.
+func (o *Order) writableTmpfs() [][2]string {
+	if o.TempSize == 0 {
+		return [][2]string{{"size", "25%"}}
+	}
+	const perFile = 4 << 10
+	return [][2]string{
+		{"size", strconv.FormatUint(o.TempSize, 10)},
+		{"nr_inodes", strconv.FormatUint(max(o.TempSize/perFile, 1024), 10)},
+	}
+}
+
+// hiddenTmpfs are those of one that is closed once the mount points in it are made.
+func hiddenTmpfs(m Mount) [][2]string {
+	if m.Open {
+		return [][2]string{{"size", "64k"}}
+	}
+	return tinyTmpfs
 }
 
 // newFS makes a file system of a kind that user namespaces may mount.

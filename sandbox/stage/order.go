@@ -22,9 +22,19 @@ type Order struct {
 	// Outside names srt's own namespaces, as the links of /proc/self/ns: the command
 	// must have others.
 	Outside   []string
+	Limits    Limits
+	TempSize  uint64 // bytes of each file system in memory that the command can write; 0: a quarter of the memory
 	Dir       string // where it starts
 	Program   string // the file to execute
 	Args, Env []string
+}
+
+// Limits are those that the stage enforces. 0 is no limit.
+type Limits struct {
+	Memory    uint64   // RLIMIT_AS, bytes
+	Processes int      // RLIMIT_NPROC
+	PIDMax    int      // of the PID namespace; Linux 6.14
+	Cgroups   []string // mounts of cgroups, which must not be written to
 }
 
 // Encode writes the fields that decode reads.
@@ -64,6 +74,11 @@ func (o *Order) Encode() []byte {
 		field(strconv.Itoa(k.As))
 	}
 	words(o.Outside)
+	field(strconv.FormatUint(o.Limits.Memory, 10))
+	field(strconv.Itoa(o.Limits.Processes))
+	field(strconv.Itoa(o.Limits.PIDMax))
+	words(o.Limits.Cgroups)
+	field(strconv.FormatUint(o.TempSize, 10))
 	field(o.Dir)
 	field(o.Program)
 	words(o.Args)
@@ -81,6 +96,11 @@ func (o *Order) decode(data []byte) error {
 	}
 	number := func() int {
 		n, err := strconv.Atoi(field())
+		failed = failed || err != nil
+		return n
+	}
+	size := func() uint64 {
+		n, err := strconv.ParseUint(field(), 10, 64)
 		failed = failed || err != nil
 		return n
 	}
@@ -115,6 +135,8 @@ func (o *Order) decode(data []byte) error {
 		o.Keep = append(o.Keep, Kept{At: number(), As: number()})
 	}
 	o.Outside = words()
+	o.Limits = Limits{Memory: size(), Processes: number(), PIDMax: number(), Cgroups: words()}
+	o.TempSize = size()
 	o.Dir, o.Program = field(), field()
 	o.Args, o.Env = words(), words()
 	if failed || len(data) > 0 {

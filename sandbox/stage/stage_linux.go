@@ -234,6 +234,10 @@ func (o *Order) exec() error {
 	if err := o.checkState(); err != nil {
 		return fmt.Errorf("the sandbox is not what it should be: %w", err)
 	}
+	// Last, since they would hold for this program's own threads and memory too.
+	if err := o.Limits.set(); err != nil {
+		return err
+	}
 	err := syscall.Exec(o.Program, o.Args, o.Env)
 	if errors.Is(err, syscall.ENOEXEC) && isText(o.Program) {
 		// A script without a first line that names its shell, as execvp(3) has it.
