@@ -53,6 +53,8 @@ type ruleFlags struct {
 	DenyRead    []string `sep:"none" placeholder:"PATH" help:"Hide PATH."`
 	AllowDomain []string `sep:"none" placeholder:"HOST" help:"Allow connections to HOST, *.HOST or HOST:PORT."`
 	DenyDomain  []string `sep:"none" placeholder:"HOST" help:"Deny them, whatever allows them."`
+	Limit       []string `sep:"none" placeholder:"KEY=VALUE" help:"Limit memory, processes, cpu, time or tmp, such as memory=4GiB."`
+	AllowWeaker []string `sep:"none" placeholder:"NAME" help:"Accept a weaker form of what this system cannot fully enforce: limits."`
 	Yes         bool     `help:"Let . be writable even if it is the home folder or above."`
 }
 
@@ -80,6 +82,7 @@ func (c *tree) runLine(rules ruleFlags, words []string) runLine {
 			AllowWrite: rules.AllowWrite, DenyWrite: rules.DenyWrite,
 			AllowRead: rules.AllowRead, DenyRead: rules.DenyRead,
 			AllowDomain: rules.AllowDomain, DenyDomain: rules.DenyDomain,
+			Limit: rules.Limit, AllowWeaker: rules.AllowWeaker,
 		},
 		yes: rules.Yes, command: words,
 	}

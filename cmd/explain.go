@@ -76,6 +76,7 @@ func explain(x *core.Explanation, o core.Options) []section {
 	add("protected", protectedLines(x.Policy)...)
 	add("environment", environmentLines(x)...)
 	add("kernel", kernelLines(x)...)
+	add("limits", limitLines(x)...)
 	add("plan", strings.Split(strings.TrimRight(x.Plan.String(), "\n"), "\n")...)
 	add("notes", slices.Concat(x.Config.Notes, x.Plan.Notes)...)
 	return page

@@ -187,6 +187,10 @@ func (p *parsed) slot(name string, run bool) any {
 		return &r.flags.AllowDomain
 	case "--deny-domain":
 		return &r.flags.DenyDomain
+	case "--limit":
+		return &r.flags.Limit
+	case "--allow-weaker":
+		return &r.flags.AllowWeaker
 	case "--yes":
 		return &r.yes
 	}

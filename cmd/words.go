@@ -40,6 +40,7 @@ const (
 	sayElseNoHost   = "no other host"
 	sayElseReadOnly = "all else can be read, and not written"
 	sayFilesOpen    = "every file rule is lifted"
+	sayTmpDefault   = "a quarter of the memory for TMPDIR and for /dev/shm (built-in)"
 )
 
 func sayFine(name string) string         { return name + ": no mistakes" }
@@ -96,12 +97,31 @@ func kernelLines(x *core.Explanation) []string {
 	}
 }
 
+// limitLines say how far each limit is enforced.
+func limitLines(x *core.Explanation) []string {
+	var lines []string
+	temp := false
+	for _, l := range x.Limits {
+		lines = append(lines, pad(l.Name+" "+l.Value, 26)+l.Measure.Detail+", by "+l.Origin.String())
+		temp = temp || l.Name == "tmp"
+	}
+	if !temp {
+		lines = append(lines, pad("tmp", 26)+sayTmpDefault)
+	}
+	for _, r := range x.Config.AllowWeaker {
+		lines = append(lines, pad("allow_weaker "+r.Text, 26)+"accepts the weaker form, by "+r.Origin.String())
+	}
+	return lines
+}
+
 func measureLine(m core.Measure) string {
 	state := "ok"
 	switch {
 	case m.OK:
 	case m.Needed:
 		state = "FAIL"
+	case m.Weaker:
+		state = "weak"
 	default:
 		state = "no"
 	}
@@ -287,8 +307,12 @@ func (t streams) summary(r event.Report, where string, once bool) {
 
 func blockedLine(e event.Event) string {
 	line := "srt: blocked " + string(e.Kind) + " " + e.Target
-	if e.Kind == event.Changed || e.Kind == event.Later {
+	switch e.Kind {
+	case event.Changed, event.Later:
 		line = "srt: changed " + e.Target
+	case event.Limit:
+		line = "srt: limit " + e.Target
+	case event.Connect:
 	}
 	line += ": " + e.Reason
 	if e.Rule != "" {

@@ -11,9 +11,10 @@ import (
 
 // Measure is one thing that a sandbox rests on, and whether this system has it.
 type Measure struct {
-	Name   string `json:"name"`   // "user namespaces"
-	OK     bool   `json:"ok"`     // it is there, and was seen to work
-	Needed bool   `json:"needed"` // without it no command runs
+	Name   string `json:"name"`             // "user namespaces"
+	OK     bool   `json:"ok"`               // it is there, and was seen to work
+	Weaker bool   `json:"weaker,omitempty"` // it is there in a weaker form than could be asked for; OK is false
+	Needed bool   `json:"needed"`           // without it no command runs
 	Detail string `json:"detail,omitempty"`
 	Fix    string `json:"fix,omitempty"` // the next step; "" when OK, or when none is known
 }
@@ -46,6 +47,9 @@ func Platform(ctx context.Context) *PlatformReport {
 func NextStep(err error) string {
 	if e, ok := errors.AsType[*hintError](err); ok {
 		return e.hint
+	}
+	if weaker, ok := errors.AsType[*WeakerError](err); ok {
+		return weaker.nextStep()
 	}
 	switch {
 	case errors.Is(err, sandbox.ErrUnsupported):

@@ -50,7 +50,8 @@ func platform(ctx context.Context) []Measure {
 		})
 	}
 	measures = append(measures, trial(ctx)...)
-	return append(measures, hardLinks())
+	measures = append(measures, hardLinks())
+	return append(measures, limitMeasures()...)
 }
 
 // hardLinks looks for files of the current folder that have a name elsewhere, as
@@ -74,6 +75,19 @@ func hardLinks() Measure {
 		m.Detail = "none found in the time of a second"
 	}
 	return m
+}
+
+// limitMeasures say how the limits that settings may ask for would be enforced.
+func limitMeasures() []Measure {
+	var measures []Measure
+	for _, found := range sandbox.PlanLimits(sandbox.Limits{Memory: 1 << 30, Processes: 1024, CPU: 1}).Measures {
+		m := Measure{Name: "limit " + found.Name, OK: found.InForce && !found.Weaker, Weaker: found.Weaker, Detail: found.Detail}
+		if !m.OK {
+			m.Fix = hintDelegate
+		}
+		measures = append(measures, m)
+	}
+	return measures
 }
 
 func kernel() Measure {

@@ -33,6 +33,8 @@ type engine struct {
 	policy  atomic.Pointer[policy.Policy]
 	spec    *sandbox.Spec
 	plan    *sandbox.Plan
+	limits  []Limit
+	bounds  *sandbox.LimitPlan // how those of the kernel are enforced
 	token   string
 	dropped []string // variables that the command does not get
 	events  event.Recorder
@@ -95,6 +97,7 @@ func (e *engine) load() error {
 		return err //nolint:wrapcheck // likewise
 	}
 	e.policy.Store(decided)
+	e.bounds, e.limits = planLimits(&e.cfg.Limits)
 	return nil
 }
 
@@ -138,6 +141,7 @@ func (e *engine) makeSpec() error {
 		Program: e.program, Args: e.o.Args, Dir: e.o.Dir,
 		OpenFiles:    openFiles,
 		NestedUserns: cfg.AllowNestedUserNamespaces.Value,
+		TempSize:     cfg.Limits.Tmp.Value,
 		StateDir:     filepath.Join(stateHome(e.o), journalDir),
 	}
 	if !openFiles {

@@ -21,6 +21,7 @@ type Explanation struct {
 	Config  *config.Config
 	Policy  *policy.Policy
 	Plan    *sandbox.Plan
+	Limits  []Limit
 	Bwrap   string   // bubblewrap, "" if there is none
 	Dropped []string // variables that the command does not get
 	Set     []string // variables that it gets or that change, without their values
@@ -37,7 +38,7 @@ func Explain(o Options) (*Explanation, error) {
 	}
 	x := &Explanation{
 		Args: e.o.Args, Program: inDir(e.o.Dir, e.program), Dir: e.o.Dir, Matched: e.matched,
-		Config: e.cfg, Policy: e.policy.Load(), Plan: e.plan, Dropped: e.dropped,
+		Config: e.cfg, Policy: e.policy.Load(), Plan: e.plan, Limits: e.limits, Dropped: e.dropped,
 	}
 	if e.preset != nil {
 		x.Preset = e.preset.Name
@@ -103,6 +104,8 @@ func Wrap(path string, o Options) (*Wrapped, error) {
 		{"--deny-read", o.Flags.DenyRead},
 		{"--allow-domain", o.Flags.AllowDomain},
 		{"--deny-domain", o.Flags.DenyDomain},
+		{"--limit", o.Flags.Limit},
+		{"--allow-weaker", o.Flags.AllowWeaker},
 	} {
 		for _, value := range list.values {
 			args = append(args, fmt.Sprintf("%s=%s", list.flag, value))

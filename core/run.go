@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
@@ -27,6 +29,9 @@ func Run(ctx context.Context, o Options) (event.Report, error) {
 	if err != nil {
 		return event.Report{}, err
 	}
+	if err := e.refuseWeakLimits(); err != nil {
+		return event.Report{}, err
+	}
 	bwrap, err := findBwrap(e.cfg)
 	if err != nil {
 		return event.Report{}, err
@@ -38,7 +43,8 @@ func Run(ctx context.Context, o Options) (event.Report, error) {
 			UnixSockets:  e.cfg.Network.AllowAllUnixSockets.Value,
 			NestedUserns: e.cfg.AllowNestedUserNamespaces.Value,
 		},
-		Stdin: e.o.Stdin, Stdout: e.o.Stdout, Stderr: e.o.Stderr,
+		Limits: e.bounds,
+		Stdin:  e.o.Stdin, Stdout: e.o.Stdout, Stderr: e.o.Stderr,
 	})
 	if err != nil {
 		return event.Report{}, err
@@ -91,6 +97,9 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		return event.Report{}, err
 	}
 	cancel(nil) // the proxy ends while the rest is tidied up
+	for _, name := range box.Reached() {
+		e.limitReached(name, reachedWords(name))
+	}
 	for _, c := range box.Changes() {
 		e.events.Add(e.changeEvent(c))
 	}
@@ -133,9 +142,22 @@ func (e *engine) changeEvent(c sandbox.Change) event.Event {
 
 // supervise passes signals on and applies new settings until ctx ends.
 func (e *engine) supervise(ctx context.Context, box *sandbox.Sandbox) {
+	var timeUp, kill <-chan time.Time // nil: never
+	if limit := e.cfg.Limits.Time; limit.Set {
+		timeUp = time.After(limit.Value)
+	}
 	for {
 		select {
 		case <-ctx.Done():
+			box.Kill()
+			return
+		case <-timeUp:
+			e.limitReached("time", "the command ran longer and was ended")
+			if err := box.Signal(syscall.SIGTERM); err != nil {
+				e.o.Logf("ending the command: %v", err)
+			}
+			timeUp, kill = nil, time.After(killAfter)
+		case <-kill:
 			box.Kill()
 			return
 		case sig := <-e.o.Signals:

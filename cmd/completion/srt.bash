@@ -3,7 +3,7 @@
 _srt() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local globals='--settings --preset --debug --control-fd --line --help --version -s -c -d -h -V'
-    local rules='--allow-write --deny-write --allow-read --deny-read --allow-domain --deny-domain --yes'
+    local rules='--allow-write --deny-write --allow-read --deny-read --allow-domain --deny-domain --limit --allow-weaker --yes'
     local verb='' options=$globals word='' i=1
 
     # Options come before the command; what follows the command is its own.
@@ -15,7 +15,7 @@ _srt() {
             _srt_command "$i"
             return
             ;;
-        -s | -c | --line | --settings | --preset | --control-fd | --allow-* | --deny-*)
+        -s | -c | --line | --settings | --preset | --control-fd | --allow-* | --deny-* | --limit)
             ((++i))
             # bash makes words of the sign and of the value behind it.
             [[ ${COMP_WORDS[i]-} == = ]] && ((++i))
@@ -56,6 +56,15 @@ _srt() {
     -s | --settings | --allow-write | --deny-write | --allow-read | --deny-read)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+        ;;
+    --limit)
+        compopt -o nospace 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -W 'memory= processes= cpu= time= tmp=' -- "$current")
+        return
+        ;;
+    --allow-weaker)
+        mapfile -t COMPREPLY < <(compgen -W limits -- "$current")
         return
         ;;
     -c | --line | --control-fd | --allow-domain | --deny-domain) return ;;

@@ -21,7 +21,7 @@ function __srt_words
             case --
                 set all 1
                 printf '%s\n' $token
-            case -s -c --line --settings --preset --control-fd '--allow-*' '--deny-*'
+            case -s -c --line --settings --preset --control-fd --limit '--limit=*' '--allow-*' '--deny-*'
                 string match -q -- '*=*' $token; or set skip 1
             case '-*'
             case '*'
@@ -103,6 +103,8 @@ complete -c srt -n __srt_rules -l allow-read -r -F -d 'Allow reading a path'
 complete -c srt -n __srt_rules -l deny-read -r -F -d 'Hide a path'
 complete -c srt -n __srt_rules -l allow-domain -x -d 'Allow connections to a host'
 complete -c srt -n __srt_rules -l deny-domain -x -d 'Deny connections to a host'
+complete -c srt -n __srt_rules -l limit -x -a 'memory= processes= cpu= time= tmp=' -d 'Limit what the command uses'
+complete -c srt -n __srt_rules -l allow-weaker -x -a limits -d 'Accept a weaker form'
 complete -c srt -n __srt_rules -l yes -d 'Let . be writable even if it is the home folder'
 complete -c srt -n '__srt_after explain' -l json -d 'Print JSON'
 complete -c srt -n '__srt_after doctor' -l json -d 'Print JSON'

@@ -20,6 +20,8 @@ _srt() {
     '*--deny-read=[hide a path]:path:_files'
     '*--allow-domain=[allow connections to a host]:host:_hosts'
     '*--deny-domain=[deny connections to a host]:host:_hosts'
+    '*--limit=[limit what the command uses]:limit:_srt_limits'
+    '*--allow-weaker=[accept a weaker form of what cannot be fully enforced]:name:(limits)'
     '--yes[let . be writable even if it is the home folder]'
   )
 
@@ -71,6 +73,8 @@ _srt_command() {
   fi
   if ((CURRENT == 1)); then _command_names -e; else _normal; fi
 }
+
+_srt_limits() { compadd -S '' memory= processes= cpu= time= tmp= }
 
 _srt_presets() {
   local -a names

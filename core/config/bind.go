@@ -50,6 +50,8 @@ func (b *binder) bind(root *node) error {
 		return err
 	}
 	b.credentials(root.get("credentials"))
+	b.limits(root.get("limits"))
+	b.weaker(root.get("allowWeaker"))
 	for _, n := range root.get("command").items() {
 		cmd := Command{Preset: n.get("preset").text(), Origin: b.origin(n, "command")}
 		for _, m := range n.get("match").items() {

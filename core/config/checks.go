@@ -68,7 +68,7 @@ func sizeEntry(s string) string {
 func parseSize(s string) (uint64, bool) {
 	digits := strings.TrimRight(s, "KMGTiB")
 	n, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || n == 0 {
+	if err != nil || n == 0 || n > 1<<62 {
 		return 0, false
 	}
 	unit := s[len(digits):]

@@ -26,6 +26,8 @@ type Config struct {
 	Environment Environment
 	Credentials Credentials
 	Commands    []Command
+	Limits      Limits
+	AllowWeaker []policy.Rule // names of WeakerNames
 
 	IgnoreViolations             []IgnoreRule
 	EnableWeakerNestedSandbox    Setting[bool]

@@ -40,6 +40,8 @@ type Preset = policy.Preset
 type Flags struct {
 	AllowWrite, DenyWrite, AllowRead, DenyRead []string
 	AllowDomain, DenyDomain                    []string
+	Limit                                      []string // KEY=VALUE, as in [limits]
+	AllowWeaker                                []string // names of WeakerNames
 }
 
 // LayerPath is a place that settings may come from.
@@ -284,6 +286,12 @@ func (b *binder) environ(o Options) error {
 
 func (b *binder) flags(f Flags) error {
 	b.layer, b.shown, b.toml = policy.LayerFlag, "", true
+	if err := b.limitFlags(f.Limit); err != nil {
+		return err
+	}
+	if err := b.weakerFlags(f.AllowWeaker); err != nil {
+		return err
+	}
 	return b.lists([]wordList{
 		{"--deny-read", f.DenyRead, policy.DenyRead},
 		{"--allow-read", f.AllowRead, policy.AllowRead},

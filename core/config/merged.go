@@ -22,12 +22,14 @@ func (c *Config) Merged(origin bool) string {
 		w.b.WriteString("# The rules come from a file in the npm form: what is built in for such files differs.\n")
 	}
 	w.settings("", c.topLevel())
+	w.rules("allow_weaker", c.AllowWeaker)
 	w.network(&c.Network)
 	w.filesystem(c)
 	w.firm(c.Filesystem.Paths)
 	w.section("environment")
 	w.rules("deny", c.Environment.Deny)
 	w.rules("keep", c.Environment.Keep)
+	w.settings("limits", c.limits())
 	w.section("git")
 	w.rules("safe_directories", c.GitSafeDirectories)
 	w.credentials(&c.Credentials)
@@ -165,6 +167,17 @@ func (c *Config) topLevel() []one {
 		boolOne("allow_pty", c.AllowPty),
 		intOne("mandatory_deny_search_depth", c.MandatoryDenySearchDepth),
 		{"bwrap_path", quote(c.BwrapPath.Value), c.BwrapPath.Set, c.BwrapPath.Origin},
+	}
+}
+
+func (c *Config) limits() []one {
+	l := &c.Limits
+	return []one{
+		{"memory", quote(FormatSize(l.Memory.Value)), l.Memory.Set, l.Memory.Origin},
+		intOne("processes", l.Processes),
+		{"cpu", FormatCPU(l.CPU.Value), l.CPU.Set, l.CPU.Origin},
+		{"time", quote(FormatDuration(l.Time.Value)), l.Time.Set, l.Time.Origin},
+		{"tmp", quote(FormatSize(l.Tmp.Value)), l.Tmp.Set, l.Tmp.Origin},
 	}
 }
 

@@ -213,8 +213,8 @@ func (v *validator) tomlOnly(root *node) {
 	if root.get("network", "mitmProxy") != nil && root.get("network", "tlsTerminate") != nil {
 		v.fail([]string{"network", "mitm_proxy"}, root.get("network", "mitmProxy").line, "it cannot be combined with tls_terminate", "remove one of the two")
 	}
-	if cpu := root.get("limits", "cpu"); cpu != nil && !(cpu.num > 0 && cpu.num <= 1<<20) {
-		v.fail([]string{"limits", "cpu"}, cpu.line, "expected a number above 0", "write cpu = 2.0")
+	if cpu := root.get("limits", "cpu"); cpu != nil && !validCPU(cpu.num) {
+		v.fail([]string{"limits", "cpu"}, cpu.line, cpuExpected, "write cpu = 2.0")
 	}
 	for _, list := range []string{"allow", "deny"} {
 		for _, n := range root.get("permissions", list).items() {
@@ -233,7 +233,6 @@ func (v *validator) tomlOnly(root *node) {
 // it says is done.
 func (v *validator) notYet(root *node) {
 	for _, path := range [][]string{
-		{"limits"},
 		{"network", "forwardLoopback"},
 		{"network", "allowUnixSockets"},
 	} {

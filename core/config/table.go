@@ -21,6 +21,7 @@ func checked(check func(string) string) *spec { return &spec{shape: shapeString,
 func rootSpec() *spec {
 	return &spec{shape: shapeObject, fields: []field{
 		{name: "managedOnly", doc: "Machine-wide file only: nothing else may widen what this file allows.", spec: boolSpec(), only: formTOML},
+		{name: "allowWeaker", doc: "Protections that may be had in a weaker form where this system cannot have the full one.", spec: listSpec(enumSpec(WeakerNames()...)), only: formTOML},
 		{name: "network", doc: "What may be reached.", spec: networkSpec(), required: true},
 		{name: "filesystem", doc: "What may be read and written.", spec: filesystemSpec(), required: true},
 		{name: "environment", doc: "Which variables the command gets.", only: formTOML, spec: &spec{shape: shapeObject, fields: []field{
@@ -124,10 +125,11 @@ func filesystemSpec() *spec {
 
 func limitsSpec() *spec {
 	return &spec{shape: shapeObject, fields: []field{
-		{name: "memory", doc: "Memory, such as 4GiB.", spec: checked(sizeEntry)},
-		{name: "processes", doc: "Processes and threads at once.", spec: intSpec(1, 1<<22)},
+		{name: "memory", doc: "Memory of all processes together, such as 4GiB.", spec: &spec{shape: shapeString, check: memoryEntry, example: `"4GiB"`}},
+		{name: "processes", doc: "Processes and threads at once.", spec: &spec{shape: shapeInt, min: minProcesses, max: maxProcesses, example: "2048"}},
 		{name: "cpu", doc: "Processors' worth of time, such as 2.0.", spec: &spec{shape: shapeFloat, example: "2.0"}},
-		{name: "time", doc: "Wall time, such as 30m.", spec: checked(durationEntry)},
+		{name: "time", doc: "Time until the command is ended, such as 30m.", spec: &spec{shape: shapeString, check: durationEntry, example: `"30m"`}},
+		{name: "tmp", doc: "Size of the private TMPDIR and of /dev/shm, each; a quarter of the memory unless set.", spec: &spec{shape: shapeString, check: sizeEntry, example: `"1GiB"`}},
 	}}
 }
 

@@ -20,19 +20,22 @@ const (
 	Connect Kind = "connect" // a connection to a host
 	Changed Kind = "changed" // a protected path is not what it was at the start
 	Later   Kind = "later"   // a file that may be written, and runs or is followed later, outside, has changed
+	Limit   Kind = "limit"   // a limit of resources was reached
 )
 
 // rank orders the kinds by what matters most.
 func (k Kind) rank() int {
 	switch k {
-	case Changed:
+	case Limit: // it may be why the command ended
 		return 0
-	case Connect:
+	case Changed:
 		return 1
-	case Later:
+	case Connect:
 		return 2
+	case Later:
+		return 3
 	}
-	return 3
+	return 4
 }
 
 // Event is one thing that was blocked, as often as it happened.
@@ -85,7 +88,7 @@ func (r *Recorder) Add(e Event) {
 	switch known := r.events[key]; {
 	case known != nil:
 		known.Count++
-	case len(r.events) >= maxDistinct:
+	case len(r.events) >= maxDistinct && e.Kind != Limit: // of those there are a few
 		r.dropped++
 	default:
 		if r.events == nil {
