@@ -173,12 +173,28 @@ var internet = sync.OnceValue(func() bool {
 	return exec.CommandContext(context.Background(), filepath.Join(tools, "probe"), "internet", dir, "true").Run() == nil
 })
 
+// byCgroup names the limits that srt enforces by a cgroup here. It asks srt itself:
+// nothing else would know better which place it takes.
+var byCgroup = sync.OnceValue(func() map[string]bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "srt", "explain", "--limit", "memory=1GiB", "--limit", "processes=100", "--limit", "cpu=1", "true")
+	text, err := cmd.Output()
+	found := map[string]bool{}
+	for _, name := range []string{"memory", "processes", "cpu"} {
+		found[name] = err == nil && regexp.MustCompile(name+` \S+ +cgroup v2, `).Match(text)
+	}
+	return found
+})
+
 func condition(name string) (bool, error) {
 	switch name {
 	case "root":
 		return os.Getuid() == 0, nil
 	case "names": // app.srt.test and its like lead to 127.0.0.1; see scripts/test.sh
 		return os.Getenv("SRT_TEST_HOSTS") != "", nil
+	case "cgroup2:memory", "cgroup2:processes", "cgroup2:cpu": // srt can make a cgroup that bounds it
+		return byCgroup()[strings.TrimPrefix(name, "cgroup2:")], nil
 	case "online": // npm reaches its registry
 		return online(), nil
 	case "internet": // probe can make a network of its own

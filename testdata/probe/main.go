@@ -34,6 +34,7 @@ var probes = map[string]func(args []string) error{
 	"ask":             ask,
 	"connect":         connect,
 	"daemon":          daemon,
+	"deep":            deep,
 	"fds":             fds,
 	"fdwrite":         fdwrite,
 	"internet":        internet,
@@ -41,6 +42,7 @@ var probes = map[string]func(args []string) error{
 	"keys":            keys,
 	"keyhost":         keyhost,
 	"listen":          listen,
+	"osthreads":       osthreads,
 	"out":             out,
 	"pairbind":        pairBind,
 	"passfd":          passFD,
@@ -56,6 +58,7 @@ var probes = map[string]func(args []string) error{
 	"unixbind":        unixBind,
 	"unixserve":       unixServe,
 	"unixtry":         unixTry,
+	"wide":            wide,
 	"winsize":         winsize,
 }
 
