@@ -14,6 +14,8 @@ const (
 	socksPort = 1080
 )
 
+var listenPorts = []uint16{httpPort, socksPort}
+
 // tempDir is the private TMPDIR of a sandbox.
 const tempDir = "/tmp/claude"
 

@@ -103,6 +103,18 @@ func (o Options) complete() (Options, error) {
 	if len(o.Args) == 0 {
 		return o, errNoCommand
 	}
+	o.fillStreams()
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	if o.Warnf == nil {
+		o.Warnf = o.Logf
+	}
+	return o, nil
+}
+
+// fillStreams gives the streams that are left open those of this process.
+func (o *Options) fillStreams() {
 	for _, f := range []struct {
 		slot **os.File
 		std  *os.File
@@ -111,13 +123,6 @@ func (o Options) complete() (Options, error) {
 			*f.slot = f.std
 		}
 	}
-	if o.Logf == nil {
-		o.Logf = func(string, ...any) {}
-	}
-	if o.Warnf == nil {
-		o.Warnf = o.Logf
-	}
-	return o, nil
 }
 
 // Roots are the home folder and the working folder of a command, free of symbolic

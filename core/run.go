@@ -25,6 +25,8 @@ import (
 //
 // When ctx ends, so does everything in the sandbox, at once.
 func Run(ctx context.Context, o Options) (event.Report, error) {
+	early := startEarly(o)
+	defer early.close()
 	e, err := open(o)
 	if err != nil {
 		return event.Report{}, err
@@ -36,9 +38,8 @@ func Run(ctx context.Context, o Options) (event.Report, error) {
 	if err != nil {
 		return event.Report{}, err
 	}
-	// The kernel makes the namespaces while the rest is decided.
-	box, err := sandbox.New(sandbox.Start{
-		Bwrap: bwrap, Listen: []uint16{httpPort, socksPort}, Keep: e.o.Keep,
+	box, err := early.take(sandbox.Start{
+		Bwrap: bwrap, Listen: listenPorts, Keep: e.o.Keep,
 		Filter: sandbox.FilterOptions{
 			UnixSockets:  e.cfg.Network.AllowAllUnixSockets.Value,
 			NestedUserns: e.cfg.AllowNestedUserNamespaces.Value,
@@ -54,6 +55,45 @@ func Run(ctx context.Context, o Options) (event.Report, error) {
 		return event.Report{}, err
 	}
 	return e.run(ctx, box)
+}
+
+// earlyBox is a sandbox that was started before the settings were read, for what most
+// of them say. The kernel makes the namespaces while the rest is decided.
+type earlyBox struct {
+	start sandbox.Start
+	box   *sandbox.Sandbox // nil: none
+}
+
+// startEarly starts one. What goes wrong here does so again in take, or the settings
+// say something else.
+func startEarly(o Options) *earlyBox {
+	bwrap, err := sandbox.FindHelper("bwrap")
+	if err != nil {
+		return &earlyBox{}
+	}
+	o.fillStreams()
+	early := &earlyBox{start: sandbox.Start{Bwrap: bwrap, Listen: listenPorts, Keep: o.Keep, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr}}
+	if early.box, err = sandbox.New(early.start); err != nil {
+		early.box = nil
+	}
+	return early
+}
+
+// take gives the sandbox if it is what the settings ask for, else a new one.
+func (e *earlyBox) take(start sandbox.Start) (*sandbox.Sandbox, error) {
+	if box := e.box; box != nil && start.Bwrap == e.start.Bwrap && start.Filter == e.start.Filter && (start.Limits == nil || start.Limits.Limits == sandbox.Limits{}) {
+		e.box = nil
+		return box, nil
+	}
+	e.close()
+	return sandbox.New(start) //nolint:wrapcheck // says what it means
+}
+
+func (e *earlyBox) close() {
+	if e.box != nil {
+		e.box.Close()
+		e.box = nil
+	}
 }
 
 // run starts the proxy and the command and waits for its end.

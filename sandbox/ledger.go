@@ -66,9 +66,9 @@ type ledger struct {
 	// what was there at the start; denied are the paths of these, in order.
 	protected laterNames
 	denied    []string
-	git   gitLedger
-	dirs  []dirStamp
-	files []string // those of names that exist
+	git       gitLedger
+	dirs      []dirStamp
+	files     []string // those of names that exist
 }
 
 // laterNames are the names of Spec.Later by the form that they have.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 
 	"github.com/srt-sh/srt/sandbox/stage"
@@ -126,7 +127,8 @@ func (s *Sandbox) Signal(sig os.Signal) error { return s.run.signal(sig) }
 // ending the command. Only cgroups tell. It must be asked before Close.
 func (s *Sandbox) Reached() []string { return s.run.reached() }
 
-// Changes tells, once the command has ended, what is not as it was and matters later:
+// Changes tells, once the command has ended (see [Sandbox.Wait]), what is not as it
+// was and matters later:
 // the most important first, and not more than a hundred.
 func (s *Sandbox) Changes() []Change {
 	var changed []Change
@@ -135,7 +137,12 @@ func (s *Sandbox) Changes() []Change {
 			changed = append(changed, Change{Kind: ChangedProtected, Path: path})
 		}
 	}
-	return append(changed, s.later.changes()...)
+	// What stands for absent paths is not looked at any more, and goes meanwhile.
+	var removal sync.WaitGroup
+	removal.Go(s.release)
+	changed = append(changed, s.later.changes()...)
+	removal.Wait()
+	return changed
 }
 
 // Close ends the sandbox, if it has not ended, and removes its placeholders. To
@@ -149,6 +156,11 @@ func (s *Sandbox) Close() {
 	if s.later != nil {
 		s.later.links.end()
 	}
+	s.release()
+}
+
+// release removes the placeholders.
+func (s *Sandbox) release() {
 	if s.holds != nil {
 		s.holds.release()
 		s.holds = nil

@@ -373,19 +373,8 @@ func (o *Order) checkState() error {
 	if err := o.checkMounts(); err != nil {
 		return err
 	}
-	status, err := os.ReadFile("/proc/thread-self/status")
-	if err != nil {
-		return fmt.Errorf("reading its own state: %w", err)
-	}
-	const noCaps = "0000000000000000\n"
-	caps := noCaps
-	if o.keepSetfcap() {
-		caps = fmt.Sprintf("%016x\n", 1<<unix.CAP_SETFCAP)
-	}
-	for _, want := range []string{"\nNoNewPrivs:\t1\n", "\nSeccomp:\t2\n", "\nCapPrm:\t" + caps, "\nCapInh:\t" + caps, "\nCapEff:\t" + caps, "\nCapBnd:\t" + caps, "\nCapAmb:\t" + noCaps} {
-		if !bytes.Contains(status, []byte(want)) {
-			return fmt.Errorf("/proc/self/status lacks %q", strings.TrimSpace(want))
-		}
+	if err := o.checkPrivileges(); err != nil {
+		return err
 	}
 	// The loopback interface has its routes in a table of its own.
 	routes, err := os.ReadFile("/proc/net/route")
