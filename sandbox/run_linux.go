@@ -33,9 +33,8 @@ type linuxRunner struct {
 
 func newRunner(start Start) (runner, error) {
 	for name, f := range map[string]*os.File{"input": start.Stdin, "output": start.Stdout, "error": start.Stderr} {
-		// A folder stays open on the tree outside, and what is below it in reach.
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return nil, fmt.Errorf("standard %s is a folder, which would be a way out of the sandbox", name)
+		if what := wayOut(f); what != "" {
+			return nil, fmt.Errorf("standard %s is %s, which would be a way out of the sandbox", name, what)
 		}
 	}
 	filter, err := firstFilter(start.Filter)
@@ -113,6 +112,8 @@ func firstFilter(o FilterOptions) (int, error) {
 	if err != nil {
 		return -1, err
 	}
+	// Root in such a namespace is the root of outside to the files.
+	o.FileCaps = o.NestedUserns && os.Getuid() == 0
 	code, err := stage.Filter(arch, o)
 	if err != nil {
 		return -1, err

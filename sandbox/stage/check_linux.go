@@ -32,6 +32,9 @@ func (o *Order) checkFilters() error {
 	if _, err := unix.Socket(unix.AF_VSOCK, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); !errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("the system call filter lets through what it should not (socket: %w)", orNothing(err))
 	}
+	if _, err := unix.Openat2(unix.AT_FDCWD, "/", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC}); !errors.Is(err, unix.ENOSYS) {
+		return fmt.Errorf("the second system call filter is not in force (openat2: %w)", orNothing(err))
+	}
 	if o.Nested {
 		return nil
 	}

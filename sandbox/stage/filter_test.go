@@ -84,11 +84,26 @@ func TestFilterAMD64(t *testing.T) {
 		{"socket vsock", 41, []uint64{40, 1, 0}, eperm, eperm},
 		{"socket packet", 41, []uint64{17, 3, 0}, eperm, eperm},
 		{"socket alg", 41, []uint64{38, 5, 0}, eperm, eperm},
+		{"socket inet of an old type, which is packet", 41, []uint64{2, 10, 0x300}, eperm, eperm},
+		{"the same with flags", 41, []uint64{2, 0x80000 | 10, 0}, eperm, eperm},
+		{"socket inet ping", 41, []uint64{2, 2, 1}, allow, allow},
+		{"socket inet sctp", 41, []uint64{2, 1, 132}, actErrno | eProtoNoSupport, actErrno | eProtoNoSupport},
+		{"socketpair of datagrams", 53, []uint64{1, 2, 0}, eperm, allow},
+		{"socketpair of datagrams, flags and high bits set", 53, []uint64{high | 1, high | 0x80802, 0}, eperm, allow},
+		{"socketpair raw, which is datagrams", 53, []uint64{1, 3, 0}, eperm, allow},
+		{"socketpair of packets in order", 53, []uint64{1, 0x80005, 0}, allow, allow},
+		{"socketpair tipc", 53, []uint64{30, 1, 0}, eperm, eperm},
 		{"netlink route", 41, []uint64{16, 3, 0}, allow, allow},
 		{"netlink netfilter", 41, []uint64{16, 3, 12}, eperm, eperm},
 		{"TIOCSTI", 16, []uint64{0, 0x5412}, eperm, eperm},
 		{"TIOCSTI, high bits set", 16, []uint64{0, high | 0x5412}, eperm, eperm},
 		{"TIOCLINUX", 16, []uint64{0, 0x541c}, eperm, eperm},
+		{"TIOCSETD", 16, []uint64{0, 0x5423}, eperm, eperm},
+		{"KDSKBDIACR", 16, []uint64{0, 0x4b4b}, eperm, eperm},
+		{"VT_LOCKSWITCH", 16, []uint64{0, high | 0x560b}, eperm, eperm},
+		{"VIDIOC_QUERYCAP, which has the letter of consoles", 16, []uint64{0, 0x80685600}, allow, allow},
+		{"btrfs snapshot", 16, []uint64{0, 0x50009417}, eperm, eperm},
+		{"FICLONE", 16, []uint64{0, 0x40049409}, allow, allow},
 		{"TIOCGWINSZ", 16, []uint64{0, 0x5413}, allow, allow},
 		{"chmod 755", 90, []uint64{0, 0o755}, allow, allow},
 		{"chmod 4755", 90, []uint64{0, 0o4755}, eperm, eperm},
@@ -100,6 +115,14 @@ func TestFilterAMD64(t *testing.T) {
 		{"ptrace a child", 101, []uint64{16, 77}, allow, allow},
 		{"ptrace the first process", 101, []uint64{16, 1}, eperm, eperm},
 		{"process_vm_writev the first process", 311, []uint64{1}, eperm, eperm},
+		{"kcmp with the first process", 312, []uint64{77, 1}, eperm, eperm},
+		{"move_pages of its own", 279, []uint64{0}, allow, allow},
+		{"move_pages of the first process", 279, []uint64{1}, eperm, eperm},
+		{"fanotify_init", 300, nil, eperm, eperm},
+		{"syslog", 103, nil, eperm, eperm},
+		{"uretprobe, which the kernel's probes make", 335, nil, allow, allow},
+		{"a number without a call", 400, nil, enosys, enosys},
+		{"setxattr", 188, nil, allow, allow},
 		{"pidfd_getfd", 438, nil, eperm, eperm},
 		{"keyctl", 250, nil, eperm, eperm},
 		{"io_uring_setup", 425, nil, eperm, eperm},
@@ -154,19 +177,39 @@ func TestFilterARM64(t *testing.T) {
 	}
 }
 
-func TestSecondFilterRefusesMounting(t *testing.T) {
-	raw, err := mountFilter(AMD64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := machine(t, raw)
-	for _, call := range mounting {
-		if got := run(AMD64.audit, uint32(call.numbers[0])); got != eperm {
-			t.Errorf("%s: %#x, want EPERM", call.name, got)
+func TestSecondFilter(t *testing.T) {
+	for _, nested := range []bool{false, true} {
+		raw, err := secondFilter(AMD64, nested)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := machine(t, raw)
+		for _, call := range mounting {
+			want := uint32(eperm)
+			if nested {
+				want = allow
+			}
+			if got := run(AMD64.audit, uint32(call.numbers[0])); got != want {
+				t.Errorf("nested %v: %s: %#x, want %#x", nested, call.name, got, want)
+			}
+		}
+		if got := run(AMD64.audit, 437); got != enosys {
+			t.Errorf("nested %v: openat2: %#x, want ENOSYS", nested, got)
+		}
+		if got := run(AMD64.audit, 1); got != allow {
+			t.Errorf("write: %#x, want allowed", got)
 		}
 	}
-	if got := run(AMD64.audit, 1); got != allow {
-		t.Errorf("write: %#x, want allowed", got)
+}
+
+// A file with capabilities has them outside too, if it was root's of outside who
+// gave them.
+func TestNoFileCapabilities(t *testing.T) {
+	run := mustFilter(t, AMD64, FilterOptions{NestedUserns: true, FileCaps: true})
+	for _, nr := range []uint32{188, 189, 190, 463} {
+		if got := run(AMD64.audit, nr); got != actErrno|eOpNotSupp {
+			t.Errorf("call %d: %#x, want EOPNOTSUPP", nr, got)
+		}
 	}
 }
 
@@ -174,7 +217,7 @@ func TestSecondFilterRefusesMounting(t *testing.T) {
 // are meant, and another architecture is always killed.
 func TestFilterTotality(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	known := []uint32{allow, eperm, enosys, actErrno | eProtoNoSupport}
+	known := []uint32{allow, eperm, enosys, actErrno | eProtoNoSupport, actErrno | eOpNotSupp}
 	for _, o := range []FilterOptions{{}, {UnixSockets: true}, {NestedUserns: true}} {
 		run := mustFilter(t, AMD64, o)
 		for range 200_000 {

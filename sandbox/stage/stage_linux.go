@@ -336,14 +336,11 @@ func (o *Order) keepSetfcap() bool { return o.Nested && os.Getuid() == 0 }
 
 // lastFilter takes away the calls that only the stage needed.
 func (o *Order) lastFilter() error {
-	if o.Nested {
-		return nil
-	}
 	arch, err := ArchOf(runtime.GOARCH)
 	if err != nil {
 		return err
 	}
-	code, err := mountFilter(arch)
+	code, err := secondFilter(arch, o.Nested)
 	if err != nil {
 		return err
 	}
