@@ -208,8 +208,21 @@ func condition(name string) (bool, error) {
 			text = []byte("1")
 		}
 		return strings.TrimSpace(string(text)) == "1", nil
+	case "io_uring", "ia32", "landlock": // the kernel has it, as far as a program can tell
+		return kernelHas(name), nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// kernelHas asks the kernel itself, by the probe.
+func kernelHas(what string) bool {
+	argv := map[string][]string{
+		"io_uring": {"syscall", "io_uring"},
+		"ia32":     {"syscall", "int80"},
+		// Version 6, the first with which srt uses it in every mode.
+		"landlock": {"landlock", "6"},
+	}[what]
+	return exec.CommandContext(context.Background(), "probe", argv...).Run() == nil
 }
 
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){

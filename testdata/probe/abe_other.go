@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package main
+
+var oldSetID map[string]func(name string) error
+
+func turnSocket(int) bool { return false }
