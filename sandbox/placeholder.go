@@ -287,8 +287,13 @@ func sweep(dir string) {
 
 // openEnded reads a journal, unless its run goes on.
 func openEnded(name string) (endedRun, bool) {
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	// Without waiting: what has the name of a journal may be a pipe.
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
+		return endedRun{}, false
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		_ = f.Close()
 		return endedRun{}, false
 	}
 	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
