@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -20,17 +21,6 @@ import (
 
 // Probes of terminals, system calls and the way srt is started.
 
-func init() {
-	for name, do := range map[string]func([]string) error{
-		"sys": sys, "ioctl": ioctl, "families": allFamilies, "protocols": allProtocols,
-		"pairsend": pairSend, "withdgram": withDgram, "turn": turn, "withsocket": withSocket,
-		"withpty": withPty, "setid": setID, "filecaps": fileCaps, "filecaps-of": fileCapsOf, "tracer": tracer, "vm": vm,
-		"fault": fault, "elf32": elf32, "landlock": landlock, "unpin": unpin, "killall": killAll, "taskstate": taskState,
-	} {
-		probes[name] = do
-	}
-}
-
 var sysNumbers = map[string]uintptr{
 	"adjtimex": unix.SYS_ADJTIMEX, "capset": unix.SYS_CAPSET, "clock_settime": unix.SYS_CLOCK_SETTIME, "close_range": unix.SYS_CLOSE_RANGE,
 	"fanotify_init": unix.SYS_FANOTIFY_INIT, "kcmp": unix.SYS_KCMP, "landlock_create_ruleset": unix.SYS_LANDLOCK_CREATE_RULESET,
@@ -44,10 +34,18 @@ var sysNumbers = map[string]uintptr{
 	"keyctl": unix.SYS_KEYCTL, "fsync": unix.SYS_FSYNC, "chdir": unix.SYS_CHDIR, "openat": unix.SYS_OPENAT,
 }
 
+func sysNumber(name string) (uintptr, bool) {
+	number, ok := sysNumbers[name]
+	if !ok {
+		number, ok = oldSysNumbers[name]
+	}
+	return number, ok
+}
+
 // sys CALL [ARG]... makes a system call: numbers, "buf" for zeroes, "buf1" for a one in
 // front of them, or "s:TEXT".
 func sys(args []string) error {
-	number, ok := sysNumbers[args[0]]
+	number, ok := sysNumber(args[0])
 	if !ok {
 		n, err := strconv.Atoi(args[0])
 		if err != nil {
@@ -224,6 +222,14 @@ func turn(args []string) error {
 	return err
 }
 
+func portOf(l net.Listener) int {
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0
+	}
+	return addr.Port
+}
+
 // withsocket KIND COMMAND... runs it with a socket as standard input, of KIND tcp (a
 // connected one), tcplisten, udp, unixdgram or unix (one of each that is not
 // connected). TO among its words stands for the address of another service, and it is
@@ -253,7 +259,7 @@ func withSocket(args []string) error {
 		if args[0] == "tcplisten" {
 			err = errors.Join(unix.Bind(stdin, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(stdin, 1))
 		} else {
-			err = unix.Connect(stdin, &unix.SockaddrInet4{Port: first.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}})
+			err = unix.Connect(stdin, &unix.SockaddrInet4{Port: portOf(first), Addr: [4]byte{127, 0, 0, 1}})
 		}
 		if err != nil {
 			return err
@@ -388,9 +394,7 @@ func setID([]string) error {
 			return err
 		},
 	}
-	for how, do := range oldSetID {
-		ways[how] = do
-	}
+	maps.Copy(ways, oldSetID)
 	worked := 0
 	for how, do := range ways {
 		err := do("setid-" + how)
@@ -529,7 +533,7 @@ func vmOf(pid int) error {
 // error number, 0 for none: what a kernel or container without it may do.
 func fault(args []string) error {
 	runtime.LockOSThread()
-	nr, ok := sysNumbers[args[0]]
+	nr, ok := sysNumber(args[0])
 	if !ok {
 		return fmt.Errorf("no call %q", args[0])
 	}

@@ -2,12 +2,9 @@ package main
 
 import "golang.org/x/sys/unix"
 
-func init() {
-	for name, number := range map[string]uintptr{
-		"iopl": unix.SYS_IOPL, "ioperm": unix.SYS_IOPERM, "modify_ldt": unix.SYS_MODIFY_LDT, "uselib": unix.SYS_USELIB,
-	} {
-		sysNumbers[name] = number
-	}
+// oldSysNumbers are of calls that newer architectures do not have.
+var oldSysNumbers = map[string]uintptr{
+	"iopl": unix.SYS_IOPL, "ioperm": unix.SYS_IOPERM, "modify_ldt": unix.SYS_MODIFY_LDT, "uselib": unix.SYS_USELIB,
 }
 
 // oldSetID are the calls that newer architectures do not have.

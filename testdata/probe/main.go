@@ -60,6 +60,28 @@ var probes = map[string]func(args []string) error{
 	"unixtry":         unixTry,
 	"wide":            wide,
 	"winsize":         winsize,
+
+	// abe.go
+	"elf32":       elf32,
+	"families":    allFamilies,
+	"fault":       fault,
+	"filecaps":    fileCaps,
+	"filecaps-of": fileCapsOf,
+	"ioctl":       ioctl,
+	"killall":     killAll,
+	"landlock":    landlock,
+	"pairsend":    pairSend,
+	"protocols":   allProtocols,
+	"setid":       setID,
+	"sys":         sys,
+	"taskstate":   taskState,
+	"tracer":      tracer,
+	"turn":        turn,
+	"unpin":       unpin,
+	"vm":          vm,
+	"withdgram":   withDgram,
+	"withpty":     withPty,
+	"withsocket":  withSocket,
 }
 
 func main() {
