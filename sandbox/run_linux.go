@@ -26,6 +26,7 @@ type linuxRunner struct {
 	wstat syscall.WaitStatus
 	group *cgroup // nil: none
 
+	inputs    map[int]int // those that the stage opened anew, by number
 	listening sync.Once
 	socks     []net.Listener
 	sockErr   error
@@ -35,6 +36,9 @@ func newRunner(start Start) (runner, error) {
 	for name, f := range map[string]*os.File{"input": start.Stdin, "output": start.Stdout, "error": start.Stderr} {
 		if what := wayOut(f); what != "" {
 			return nil, fmt.Errorf("standard %s is %s, which would be a way out of the sandbox", name, what)
+		}
+		if blockDevice(f) {
+			return nil, fmt.Errorf("standard %s is a disk that is open for reading, and could be opened again for writing; pass it through a pipe", name)
 		}
 	}
 	filter, err := firstFilter(start.Filter)
@@ -103,6 +107,16 @@ func makeCgroup(p *LimitPlan) (*cgroup, error) {
 		return nil, err
 	}
 	return fs.create(p.place, p.Limits)
+}
+
+// blockDevice tells of a disk that is open for reading only.
+func blockDevice(f *os.File) bool {
+	var stat unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFBLK {
+		return false
+	}
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	return err != nil || flags&unix.O_ACCMODE == unix.O_RDONLY
 }
 
 // firstFilter puts the filter into a memory file. It holds for bubblewrap's first
@@ -282,14 +296,42 @@ func (r *linuxRunner) exec(plan *Plan) error {
 	// The socket closes when the stage has become the command; before, it may say
 	// what went wrong.
 	payload := make([]byte, 4096)
-	n, _, err := r.receive(payload, nil)
-	if err != nil {
-		return err
+	rights := make([]byte, unix.CmsgSpace(3*4))
+	for {
+		n, rn, err := r.receive(payload, rights)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		inputs := stage.Inputs(payload[:n])
+		if inputs == nil {
+			return r.stageError(payload[:n])
+		}
+		fds, err := stage.ParseRights(rights[:rn])
+		if err != nil || len(fds) != len(inputs) {
+			return fmt.Errorf("bug: the stage passed %d inputs for %d: %w", len(fds), len(inputs), err)
+		}
+		r.inputs = make(map[int]int, len(fds))
+		for i, fd := range fds {
+			r.inputs[inputs[i]] = fd
+		}
 	}
-	if n > 0 {
-		return r.stageError(payload[:n])
+}
+
+// passPositions sets the caller's inputs to where the command stopped reading them, as
+// if it had read by the same descriptors.
+func (r *linuxRunner) passPositions() {
+	for number, fd := range r.inputs {
+		at, err := unix.Seek(fd, 0, unix.SEEK_CUR)
+		_ = unix.Close(fd)
+		own := [...]*os.File{r.start.Stdin, r.start.Stdout, r.start.Stderr}[number]
+		if err == nil {
+			_, _ = unix.Seek(int(own.Fd()), at, unix.SEEK_SET)
+		}
 	}
-	return nil
+	r.inputs = nil
 }
 
 // namespaces names those that this process is in.
@@ -385,6 +427,7 @@ func (r *linuxRunner) close() {
 	if r.group != nil {
 		r.group.remove()
 	}
+	r.passPositions()
 	_ = unix.Close(r.sock)
 	for _, sock := range r.socks {
 		_ = sock.Close()

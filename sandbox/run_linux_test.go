@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -19,6 +20,7 @@ type box struct {
 	t     *testing.T
 	spec  Spec
 	start Start
+	input string // the file that is standard input, the null device if empty
 }
 
 // newBox gives a sandbox whose working folder, also its write root, is work.
@@ -57,7 +59,7 @@ func (b *box) open(line string) (*Sandbox, *os.File) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	null, err := os.Open(os.DevNull)
+	null, err := os.Open(cmp.Or(b.input, os.DevNull))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -521,4 +523,49 @@ func TestSwapDuringStartIsRefused(t *testing.T) {
 		t.Errorf("error %v, want a refusal", err)
 	}
 	wantEmpty(t, outside)
+}
+
+// A file that is given to be read leads to the mount that it was opened by, outside.
+func TestInputCannotBeOpenedToWrite(t *testing.T) {
+	work, out := folder(t), folder(t)
+	write(t, out+"/input", "one\ntwo\n")
+	b := newBox(t, work)
+	for _, line := range []string{
+		"echo evil >>/proc/self/fd/0",
+		": >/dev/stdin",
+		"exec 5<&0 && echo evil >/proc/self/fd/5",
+	} {
+		b.input = out + "/input"
+		if status, _ := b.run(line); status == 0 {
+			t.Errorf("%s: status 0", line)
+		}
+		wantFile(t, out+"/input", "one\ntwo\n")
+	}
+	// It is read as before, also where it is no file of the tree.
+	if _, text := b.run("read a; read b; echo $b"); text != "two\n" {
+		t.Errorf("it reads %q", text)
+	}
+	b.input = "/proc/self/status"
+	if _, text := b.run("head -c 5"); text != "Name:" {
+		t.Errorf("it reads %q of a file in /proc", text)
+	}
+}
+
+// Where the write root is above the project that the command works in, nothing is made
+// at the project's top either.
+func TestWorkingFolderBelowTheRoot(t *testing.T) {
+	root := folder(t)
+	if err := os.MkdirAll(root+"/one/src", 0o750); err != nil {
+		t.Fatal(err)
+	}
+	b := newBox(t, root)
+	b.spec.Dir = root + "/one/src"
+	b.spec.Protect = []Protected{{Name: ".envrc", Absent: PlaceholderSocket, Reason: "test"}}
+	b.run("echo evil >.envrc; echo evil >../.envrc; echo evil >../../.envrc; mkdir ../two; echo fine >../two/.envrc")
+	for _, dir := range []string{"", "/one", "/one/src"} {
+		if _, err := os.Lstat(root + dir + "/.envrc"); err == nil {
+			t.Errorf("%s/.envrc was made", dir)
+		}
+	}
+	wantFile(t, root+"/one/two/.envrc", "fine\n")
 }

@@ -30,6 +30,11 @@ func (o *Order) mount() error {
 	if err := unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, &private); err != nil {
 		return fmt.Errorf("making mounts private (Linux 5.12 or newer is needed): %w", err)
 	}
+	if !o.Writable {
+		if err := o.narrowInputs(); err != nil {
+			return err
+		}
+	}
 	// Before anything changes, take hold of everything that is wanted as it is.
 	sources := make([]tree, len(o.Mounts))
 	for i, m := range o.Mounts {
