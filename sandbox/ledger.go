@@ -208,7 +208,7 @@ func (w *watcher) made(deadline time.Time) ([]Change, []string) {
 		}
 		if reason != "" {
 			_, was := w.before[path]
-			if _, denied := slices.BinarySearch(w.denied, path); !was && !denied {
+			if _, denied := slices.BinarySearch(w.denied, path); !was && !denied && !empty(path) {
 				out = append(out, Change{ChangedLater, path, reason})
 			}
 			continue
@@ -223,9 +223,11 @@ func (w *watcher) made(deadline time.Time) ([]Change, []string) {
 		if name == "hooks" {
 			hooks = append(hooks, path)
 		}
-		for file, reason := range w.names.pairs[name] {
-			if _, ok := stampOf(path + "/" + file); ok && !inModules(dir) {
-				out = append(out, Change{ChangedLater, path + "/" + file, reason})
+		for _, pairs := range []map[string]string{w.names.pairs[name], w.protected.pairs[strings.ToLower(name)]} {
+			for file, reason := range pairs {
+				if !inModules(dir) && !empty(path+"/"+file) {
+					out = append(out, Change{ChangedLater, path + "/" + file, reason})
+				}
 			}
 		}
 	}
@@ -295,6 +297,20 @@ func executables(dir string) []string {
 		}
 	}
 	return out
+}
+
+// empty reports whether what has a name says nothing yet: an empty file or folder, or a
+// socket. The placeholders of runs are such.
+func empty(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return true
+	}
+	if info.IsDir() {
+		entries, err := os.ReadDir(path)
+		return err == nil && len(entries) == 0
+	}
+	return info.Mode().Type() == os.ModeSocket || info.Mode().IsRegular() && info.Size() == 0
 }
 
 func isDir(path string) bool {

@@ -132,17 +132,30 @@ func (s *Sandbox) Reached() []string { return s.run.reached() }
 // the most important first, and not more than a hundred.
 func (s *Sandbox) Changes() []Change {
 	var changed []Change
+	known := map[string]bool{}
 	for _, path := range s.plan.Watch {
-		if now, err := os.Lstat(path); err != nil || !os.SameFile(s.watch[path], now) {
+		now, err := os.Lstat(path)
+		if before := s.watch[path]; err != nil || !os.SameFile(before, now) || rewritten(before, now) {
 			changed = append(changed, Change{Kind: ChangedProtected, Path: path})
+			known[path] = true
 		}
 	}
 	// What stands for absent paths is not looked at any more, and goes meanwhile.
 	var removal sync.WaitGroup
 	removal.Go(s.release)
-	changed = append(changed, s.later.changes()...)
+	for _, c := range s.later.changes() {
+		if !known[c.Path] {
+			changed = append(changed, c)
+		}
+	}
 	removal.Wait()
 	return changed
+}
+
+// rewritten reports whether a file has other contents than before: it may have a second
+// name that can be written.
+func rewritten(before, now os.FileInfo) bool {
+	return now.Mode().IsRegular() && (now.Size() != before.Size() || !now.ModTime().Equal(before.ModTime()))
 }
 
 // Close ends the sandbox, if it has not ended, and removes its placeholders. To
