@@ -40,6 +40,11 @@ func (r *resolver) protect() error {
 			dirs = append(dirs, root.path)
 		}
 	}
+	for _, dir := range r.aroundDir() {
+		if err := r.protectTop(root{path: dir, dir: true}, heads); err != nil {
+			return err
+		}
+	}
 	found, err := r.search(dirs, heads)
 	if err != nil {
 		return err
@@ -51,6 +56,32 @@ func (r *resolver) protect() error {
 		}
 	}
 	return nil
+}
+
+// aroundDir gives the working folder and what is above it, as far as a write root holds
+// them. It is the project as much as the root is, when that is a folder of projects.
+func (r *resolver) aroundDir() []string {
+	at := r.places.find(r.spec.Dir)
+	if at.err != nil || at.missing != "" || !at.dir() || r.denied(at.real) {
+		return nil
+	}
+	top := ""
+	for _, root := range r.roots {
+		if root.dir && beneath(at.real, root.path) && len(root.path) > len(top) {
+			top = root.path
+			if root.cache {
+				return nil
+			}
+		}
+	}
+	if top == "" {
+		return nil
+	}
+	var dirs []string
+	for dir := at.real; dir != top; dir = parent(dir) {
+		dirs = append(dirs, dir)
+	}
+	return dirs
 }
 
 // denied reports whether a rule denies writing at or above path, or hides it.
