@@ -488,6 +488,10 @@ func resolveFrom(dir, path string) string {
 // readGitFile reads a small regular file, and waits for no other.
 func readGitFile(name string) (string, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ENXIO) {
+		// A socket: the placeholder of another run, where there is no such file.
+		return "", fs.ErrNotExist
+	}
 	if err != nil {
 		return "", err //nolint:wrapcheck // names the file
 	}

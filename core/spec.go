@@ -37,7 +37,7 @@ func pathRules(p *policy.Policy) []sandbox.PathRule {
 	for _, p := range p.Protected() {
 		if p.Path != "" && !slices.Contains(p.Except, p.Path) {
 			rules = append(rules, sandbox.PathRule{
-				Op: sandbox.DenyWrite, Path: p.Path, Deep: true, Except: p.Except, Reason: p.Reason,
+				Op: sandbox.DenyWrite, Path: p.Path, Deep: true, Folder: p.Dir && p.Own(), Except: p.Except, Reason: p.Reason,
 			})
 		}
 	}

@@ -78,7 +78,11 @@ func (r *resolver) resolve() error {
 			if rule.Deep {
 				cover = NoPlaceholder
 			}
-			err = r.denyWrite(rule.Path, rule.Reason, PlaceholderSocket, cover, rule.Except...)
+			absent := PlaceholderSocket
+			if rule.Folder {
+				absent = PlaceholderDir
+			}
+			err = r.denyWrite(rule.Path, rule.Reason, absent, cover, rule.Except...)
 		case rule.Op == DenyRead:
 			err = r.denyRead(rule)
 		case rule.Op == AllowRead:

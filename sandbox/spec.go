@@ -46,6 +46,9 @@ type PathRule struct {
 	// Deep makes the missing folders on the way to an absent DenyWrite path, so that
 	// others can be made beside it; without, the first missing one is covered.
 	Deep bool
+	// Folder says that an absent DenyWrite path would be a folder: what others look for
+	// in it meanwhile is not there, rather than no file that could be read.
+	Folder bool
 	// Except are paths below an existing DenyWrite path that it does not deny.
 	Except []string
 	// Final makes a DenyRead hold against every AllowRead and write root below it.

@@ -33,6 +33,10 @@ func readFile(name, shown string) (*file, error) {
 			return nil, refuse(lostFile, nil, "%s is a symbolic link to a file that does not exist.", shown)
 		}
 		return nil, err
+	case errors.Is(err, syscall.ENXIO):
+		// A socket, as another run puts where no settings are while its command may
+		// write around there.
+		return nil, fs.ErrNotExist
 	case errors.Is(err, errTooBig):
 		return nil, refuse(lostFile, err, "%s is larger than %d MiB.", shown, maxFile>>20)
 	case errors.Is(err, errNotFile):

@@ -132,7 +132,7 @@ func protectedNames(roots Roots, own []string, later map[string]string) []Protec
 	}
 	for _, o := range own {
 		if path.IsAbs(o) {
-			out = append(out, Protected{Path: path.Clean(o), Dir: true, Reason: whySrt})
+			out = append(out, Protected{Path: path.Clean(o), Dir: path.Ext(o) == "", Reason: whySrt})
 		}
 	}
 	for name, file := range later {
@@ -149,6 +149,10 @@ func Unnamed(spelling string) bool {
 	last := path.Base(path.Clean(trimDirGlob(spelling)))
 	return last == "." || last == ".."
 }
+
+// Own reports whether it is a file or folder of srt itself, which other runs read
+// meanwhile.
+func (p *Protected) Own() bool { return p.Reason == whySrt && p.Path != "" }
 
 // openedBy reports whether an allow_write entry for the path root opens p: it
 // names what is protected, or something inside. A root that is merely "." does
