@@ -66,12 +66,12 @@ func (o *Order) checkPrivileges() error {
 	if have != want {
 		return fmt.Errorf("it has capabilities: %x", have)
 	}
-	for c := uintptr(0); c < 64; c++ {
+	for c := range uintptr(64) {
 		n, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, c, 0, 0, 0)
 		if errors.Is(err, unix.EINVAL) {
 			break // the kernel has no more
 		}
-		if err != nil || n != 0 && !(c == unix.CAP_SETFCAP && o.keepSetfcap()) {
+		if err != nil || n != 0 && (c != unix.CAP_SETFCAP || !o.keepSetfcap()) {
 			return fmt.Errorf("capability %d is left to get (%w)", c, orNothing(err))
 		}
 		if n, err = unix.PrctlRetInt(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, c, 0, 0); err != nil || n != 0 {

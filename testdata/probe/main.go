@@ -68,7 +68,7 @@ var probes = map[string]func(args []string) error{
 	"wide":            wide,
 	"winsize":         winsize,
 
-	// abe.go
+	// kernel.go
 	"elf32":       elf32,
 	"families":    allFamilies,
 	"fault":       fault,
@@ -84,7 +84,7 @@ var probes = map[string]func(args []string) error{
 	"taskstate":   taskState,
 	"tracer":      tracer,
 	"turn":        turn,
-	"unpin":       unpin,
+	"newroot":     newRoot,
 	"vm":          vm,
 	"withdgram":   withDgram,
 	"withpty":     withPty,

@@ -646,9 +646,9 @@ func landlock(args []string) error {
 	return result(errno)
 }
 
-// unpin FOLDER, in a mount namespace of its own, makes a copy of its mounts the root,
+// newroot FOLDER, in a mount namespace of its own, makes a copy of its mounts the root,
 // lets go of the old one, and looks whether what was mounted there holds no more.
-func unpin(args []string) error {
+func newRoot(args []string) error {
 	if err := unix.Mount("none", "/mnt", "tmpfs", 0, ""); err != nil {
 		return err
 	}
