@@ -266,24 +266,28 @@ const maxSummary = 5
 // summary says what was blocked. where names the settings that would allow it,
 // once says whether an option of run would too.
 func (t streams) summary(r event.Report, where string, once bool) {
-	shown := r.Events
-	more := r.Dropped
+	lines := summaryLines(r.Events)
+	shown, more := lines, r.Dropped
 	if len(shown) > maxSummary || more > 0 {
 		shown = shown[:min(len(shown), maxSummary-1)]
 	}
-	for _, e := range r.Events[len(shown):] {
-		more += e.Count
+	for _, l := range lines[len(shown):] {
+		for _, e := range l {
+			more += e.Count
+		}
 	}
 	var hosts, hints, keeps []string
-	for _, e := range shown {
-		t.print(blockedLine(e))
-		if e.Keep != "" {
-			keeps = appendNew(keeps, strings.TrimSuffix(strings.TrimPrefix(e.Keep, "deny_write = ["), "]"))
-		}
-		if entry, ok := strings.CutPrefix(e.Hint, "allowed_domains = ["); ok {
-			hosts = appendNew(hosts, strings.TrimSuffix(entry, "]"))
-		} else if e.Hint != "" {
-			hints = appendNew(hints, e.Hint)
+	for _, l := range shown {
+		t.print(blockedLine(l))
+		for _, e := range l[:min(len(l), maxNames)] {
+			if entry, ok := strings.CutPrefix(e.Hint, "allowed_domains = ["); ok {
+				hosts = appendNew(hosts, strings.TrimSuffix(entry, "]"))
+			} else if e.Hint != "" {
+				hints = appendNew(hints, e.Hint)
+			}
+			if e.Keep != "" {
+				keeps = appendNew(keeps, strings.TrimSuffix(strings.TrimPrefix(e.Keep, "deny_write = ["), "]"))
+			}
 		}
 	}
 	if more > 0 {
@@ -305,7 +309,30 @@ func (t streams) summary(r event.Report, where string, once bool) {
 	t.hint(text)
 }
 
-func blockedLine(e event.Event) string {
+// maxNames is how many names a line of the summary has at most.
+const maxNames = 6
+
+// summaryLines groups the changes that have the same reason: a command that makes many
+// of them must not push others out of the summary.
+func summaryLines(events []event.Event) [][]event.Event {
+	var lines [][]event.Event
+	at := map[string]int{} // by reason
+	for _, e := range events {
+		i, known := at[e.Reason]
+		if e.Kind == event.Later && known {
+			lines[i] = append(lines[i], e)
+			continue
+		}
+		if e.Kind == event.Later {
+			at[e.Reason] = len(lines)
+		}
+		lines = append(lines, []event.Event{e})
+	}
+	return lines
+}
+
+func blockedLine(events []event.Event) string {
+	e := events[0]
 	line := "srt: blocked " + string(e.Kind) + " " + e.Target
 	switch e.Kind {
 	case event.Changed, event.Later:
@@ -313,6 +340,12 @@ func blockedLine(e event.Event) string {
 	case event.Limit:
 		line = "srt: limit " + e.Target
 	case event.Connect:
+	}
+	for _, other := range events[1:min(len(events), maxNames)] {
+		line += ", " + other.Target
+	}
+	if n := len(events) - maxNames; n > 0 {
+		line += fmt.Sprintf(" and %d more", n)
 	}
 	line += ": " + e.Reason
 	if e.Rule != "" {

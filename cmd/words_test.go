@@ -222,3 +222,23 @@ func TestFailNested(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// Many changes that matter little do not push out the one that matters.
+func TestSummaryGroupsChanges(t *testing.T) {
+	var events []event.Event
+	for i := range 9 {
+		events = append(events, event.Event{Kind: event.Later, Target: fmt.Sprintf("/w/%d/.nvmrc", i), Reason: "it chooses", Count: 1, Keep: "deny_write = [\"x\"]"})
+	}
+	events = append(events, event.Event{Kind: event.Later, Target: "/w/a.pth", Reason: "Python runs it", Count: 1})
+	lines := summaryLines(events)
+	if len(lines) != 2 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	want := "srt: changed /w/0/.nvmrc, /w/1/.nvmrc, /w/2/.nvmrc, /w/3/.nvmrc, /w/4/.nvmrc, /w/5/.nvmrc and 3 more: it chooses"
+	if got := blockedLine(lines[0]); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := blockedLine(lines[1]); got != "srt: changed /w/a.pth: Python runs it" {
+		t.Errorf("%q", got)
+	}
+}

@@ -211,11 +211,6 @@ func usernsObstacle() (what, fix string) {
 	return "", ""
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 // nested reports whether an srt sandbox says that this runs in it.
 func nested() bool { return os.Getenv("SANDBOX_RUNTIME") == "1" }
 

@@ -149,7 +149,7 @@ func (e *engine) makeSpec() error {
 		e.spec.Protect = protectedNames(pol)
 		e.spec.Later = laterNames()
 		git := gitPaths{home: e.o.Home, get: func(name string) string { return getenv(e.o.Environ, name) }}
-		e.spec.RepoPaths, e.spec.RepoRuns = git.of, git.runs
+		e.spec.RepoPaths, e.spec.RepoRuns = git.protect, git.runs
 		if err := e.prepareTemp(); err != nil {
 			return err
 		}

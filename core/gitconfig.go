@@ -282,6 +282,22 @@ func (g *gitPaths) of(dotGit string) ([]sandbox.RepoPath, error) {
 	return s.paths(g, bases, g.general), nil
 }
 
+// protect names all that is to protect for a repository: what of says, and the HEAD
+// that its work tree does not have. With it, and without .git/HEAD, the work tree would
+// be a repository in itself, whose configuration nothing protects.
+func (g *gitPaths) protect(dotGit string) ([]sandbox.RepoPath, error) {
+	paths, err := g.of(dotGit)
+	if head := filepath.Join(filepath.Dir(dotGit), "HEAD"); err == nil && filepath.Base(dotGit) == ".git" && !exists(head) {
+		paths = append(paths, sandbox.RepoPath{Path: head, Absent: sandbox.PlaceholderSocket, Reason: "with it, the folder would be a repository of its own"})
+	}
+	return paths, err
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
 // repository reads what the configuration of a repository says.
 func (g *gitPaths) repository(dir, common string) (*gitSettings, error) {
 	s := &gitSettings{seen: map[string]bool{}}

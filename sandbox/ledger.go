@@ -202,18 +202,18 @@ func (w *watcher) made(deadline time.Time) ([]Change, []string) {
 	found, _ := look.run(keys(changed))
 	for _, path := range found {
 		dir, name := parent(path), path[strings.LastIndexByte(path, '/')+1:]
+		_, denied := slices.BinarySearch(w.denied, path)
 		reason := w.names.match(dir, []byte(name))
 		if reason == "" {
 			reason = w.protected.match(dir, []byte(strings.ToLower(name)))
 		}
 		if reason != "" {
-			_, was := w.before[path]
-			if _, denied := slices.BinarySearch(w.denied, path); !was && !denied && !empty(path) {
+			if _, was := w.before[path]; !was && !denied && !empty(path) {
 				out = append(out, Change{ChangedLater, path, reason})
 			}
 			continue
 		}
-		if name == "HEAD" || name == ".git" && !known[path] {
+		if name == "HEAD" && !denied || name == ".git" && !known[path] {
 			repos = append(repos, path)
 		}
 		if known[path] || w.git.repos[path] || !isDir(path) {

@@ -2,21 +2,26 @@
 # Tries every attack of testdata/escape and says, a line each, whether it was held, as
 # the caller and, when that is root, as an ordinary user too.
 #
-# usage: scripts/escapes.sh [RESULTS]
+# usage: scripts/escapes.sh [RESULTS [LOG]]
 #
+# With LOG, what tests have printed (go test -v) is looked at and nothing is run.
 # RESULTS gets the same as fields with tabs between: id, held | not applicable |
 # ESCAPED, and the reason. The last line counts; the status is 0 if nothing escaped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# shellcheck source=scripts/world.sh
-. scripts/world.sh
-results=${1:-$work/results}
-
-prepare cmd/srt
 status=0
-as "$(id -u)" cmd/srt '-test.run ^TestEscapes$' >"$work/out" 2>&1 || status=1
-if ((EUID == 0)); then
-  as "$other" cmd/srt '-test.run ^TestEscapes$' "${ordinary[@]}" >>"$work/out" 2>&1 || status=1
+if [[ -n ${2-} ]]; then
+  results=$1 out=$2
+else
+  # shellcheck source=scripts/world.sh
+  . scripts/world.sh
+  results=${1:-$work/results}
+  out=$work/out
+  prepare cmd/srt
+  as "$(id -u)" cmd/srt '-test.run ^TestEscapes$' >"$out" 2>&1 || status=1
+  if ((EUID == 0)); then
+    as "$other" cmd/srt '-test.run ^TestEscapes$' "${ordinary[@]}" >>"$out" 2>&1 || status=1
+  fi
 fi
 
 # A row is held if a run of it passed and none failed; what it says when it is skipped
@@ -52,9 +57,9 @@ awk -F'\t' -v results="$results" '
     }
     printf "%d held, %d not applicable, %d escaped\n", held, none, bad
     exit bad > 0
-  }' testdata/escape/rows.tsv "$work/out" || status=1
+  }' testdata/escape/rows.tsv "$out" || status=1
 if ((status != 0)); then
   # Without the lines of what passed.
-  grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS)' "$work/out" | grep -nE -B30 'FAIL' >&2 || cat "$work/out" >&2
+  grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS)' "$out" | grep -nE -B30 'FAIL' >&2 || cat "$out" >&2
 fi
 exit "$status"

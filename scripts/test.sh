@@ -75,6 +75,10 @@ if ((EUID == 0)); then
   done
 fi
 
+told() {
+  scripts/escapes.sh "$work/escapes.tsv" "$log" >/dev/null && scripts/security.sh "$work/escapes.tsv" --check
+}
+step 'docs/security.md says what the suite found' told
 step 'fault drill' scripts/drill.sh "$work/bin/srt" 60
 
 echo '== skipped'

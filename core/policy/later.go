@@ -23,12 +23,18 @@ func LaterNames() []Later {
 	add("it chooses or configures the programs that run in this folder", "mise.toml", ".mise.toml", ".tool-versions", ".nvmrc", ".node-version",
 		".python-version", ".ruby-version", "rust-toolchain", "rust-toolchain.toml")
 	add("it names programs that the next build runs", ".cargo/config.toml", ".cargo/config", ".bazelrc", ".mvn/jvm.config", ".mvn/maven.config",
-		".mvn/extensions.xml")
+		".mvn/extensions.xml", ".sbtopts", ".jvmopts")
 	add("git runs the filters and drivers that it chooses", ".gitattributes", ".lfsconfig")
-	add("it names what git hooks run", ".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".lefthook.yml", ".lefthook.yaml")
+	add("it names what git hooks run", ".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".lefthook.yml", ".lefthook.yaml", "lefthook-local.yml", ".pre-commit-hooks.yaml", ".overcommit.yml")
 	add("Python runs it whenever it starts in this environment", "sitecustomize.py", "usercustomize.py", "*.pth")
 	add("debuggers and editors run it when they start in this folder", ".gdbinit", ".lldbinit", ".pdbrc", ".exrc", ".vimrc", ".nvimrc", ".lvimrc",
 		".nvim.lua", ".dir-locals.el", "*.code-workspace")
+	add("coding agents follow it at their next start", "CLAUDE.local.md", ".cursorrules", ".windsurfrules", ".clinerules", ".aider.conf.yml",
+		"opencode.json", ".github/copilot-instructions.md", ".claude/skills", ".claude/plugins")
+	add("editors build or open the container that it describes", ".devcontainer.json", "*.sublime-project")
+	add("containers and machines are started as it says", "docker-compose.override.yml", "compose.override.yaml", "compose.override.yml", "Vagrantfile")
+	add("it runs on entering the folder, where direnv or nix is set up", "flake.nix", "shell.nix")
+	add("CI runs it with the secrets of the project", ".gitlab-ci.yml", ".circleci/config.yml", ".buildkite/pipeline.yml")
 	add("interpreters run it when they start in this folder", ".Rprofile", ".irbrc", ".pryrc")
 	return out
 }

@@ -112,6 +112,9 @@ func homeNames() []Protected {
 	add(whyTool, false, ".npmrc", ".yarnrc", ".yarnrc.yml", ".bunfig.toml", ".gemrc", ".cargo/config.toml", ".cargo/config",
 		".m2/settings.xml", ".docker/config.json", ".kube/config", ".aws/config", ".config/go/env")
 	add(whyTool, true, ".config/pip", ".pip", ".config/uv", ".config/pnpm", ".gradle/init.d", ".gnupg")
+	add(whyTool, false, ".hgrc", ".gdbinit", ".lldbinit", ".pdbrc", ".Rprofile", ".irbrc", ".pryrc", ".gradle/gradle.properties")
+	add(whyTool, true, ".config/gdb", ".ipython", ".jupyter", ".sbt", ".lein", ".config/direnv", ".config/mise", ".config/tmux", ".config/wezterm",
+		".config/ghostty", ".config/zed", ".config/Code/User")
 	add("crontab runs it", true, ".config/cron")
 	return out
 }
