@@ -26,8 +26,9 @@ import (
 //     ".", where git takes an empty one for an error,
 //   - a socket that nobody listens on, for any other file: git does not list it,
 //     archivers pass over it, and whoever tries to read it is told that it cannot
-//     be opened. All sockets of a folder are links to one, which costs a tenth of
-//     a file each.
+//     be opened.
+//
+// All files of a kind are links to one.
 //
 // Each run holds a shared lock on the folders that it has placeholders in. Whoever
 // can lock a folder alone is the last, and removes them. The kernel drops locks
@@ -177,24 +178,16 @@ func hiddenFile(dir string) (f *os.File, name string, err error) {
 
 // make makes the placeholders that are not there yet.
 func (p *placeholders) make(wanted []Make) error {
-	sockets := map[string]string{} // a socket in each folder, to link the others to
+	first := map[Placeholder]string{} // one of a kind, to link the others to
 	for _, e := range wanted {
 		var err error
 		switch e.Form {
 		case PlaceholderDir:
 			err = unix.Mkdir(e.Path, 0o755)
 		case PlaceholderFile:
-			err = unix.Mknod(e.Path, unix.S_IFREG|0o644, 0)
+			err = makeLinked(first, e, unix.S_IFREG|0o644)
 		case PlaceholderSocket:
-			first := sockets[parent(e.Path)]
-			if err = unix.EXDEV; first != "" {
-				err = unix.Link(first, e.Path)
-			}
-			if err != nil && !errors.Is(err, unix.EEXIST) { // no links here, or too many
-				if err = unix.Mknod(e.Path, unix.S_IFSOCK|0o444, 0); err == nil {
-					sockets[parent(e.Path)] = e.Path
-				}
-			}
+			err = makeLinked(first, e, unix.S_IFSOCK|0o444)
 		case PlaceholderDot:
 			err = makeDot(e.Path)
 		case NoPlaceholder:
@@ -209,6 +202,21 @@ func (p *placeholders) make(wanted []Make) error {
 		}
 	}
 	return nil
+}
+
+// makeLinked makes a file by a link to the first of its kind, which takes half the
+// time, or anew where there is none, or no link is possible.
+func makeLinked(first map[Placeholder]string, e Make, mode uint32) error {
+	if known := first[e.Form]; known != "" {
+		if err := unix.Link(known, e.Path); err == nil || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOENT) {
+			return err //nolint:wrapcheck // the caller names the path
+		}
+	}
+	err := unix.Mknod(e.Path, mode, 0)
+	if err == nil {
+		first[e.Form] = e.Path
+	}
+	return err //nolint:wrapcheck // likewise
 }
 
 // dot is the text of a PlaceholderDot.

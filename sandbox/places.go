@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -16,6 +17,59 @@ import (
 // of them.
 type places struct {
 	known map[string]*place
+	// asked counts the names that were looked up in a folder; lists has what is in those
+	// that were asked for many, in lower case. Most of what rules name is not there, and
+	// one list says so sooner than a call for each name. nil: it cannot be told.
+	asked map[string]int
+	lists map[string]map[string]bool
+}
+
+// When a folder is listed, and when it is too large for that.
+const (
+	listAfter = 5
+	listMost  = 2000
+)
+
+// lacks reports whether a folder is known not to have a name, in any spelling that a
+// file system could take for it.
+func (ps *places) lacks(dir, name string) bool {
+	if ps.asked == nil {
+		ps.asked, ps.lists = map[string]int{}, map[string]map[string]bool{}
+	}
+	if ps.asked[dir]++; ps.asked[dir] < listAfter {
+		return false
+	}
+	list, known := ps.lists[dir]
+	if !known {
+		list = listFolder(dir)
+		ps.lists[dir] = list
+	}
+	if list == nil || strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }) {
+		return false
+	}
+	return !list[strings.ToLower(name)]
+}
+
+// listFolder is what is in a folder, in lower case; nil for one that is large or
+// cannot be read.
+func listFolder(dir string) map[string]bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = f.Close() }()
+	names, err := f.Readdirnames(listMost)
+	if err != nil && !errors.Is(err, io.EOF) || len(names) == listMost {
+		return nil
+	}
+	list := make(map[string]bool, len(names))
+	for _, name := range names {
+		if strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 }) {
+			return nil // it may be some other name to the file system
+		}
+		list[strings.ToLower(name)] = true
+	}
+	return list
 }
 
 // place is where a path leads.
@@ -82,6 +136,9 @@ func (ps *places) step(at *place, name string, hops int) *place {
 }
 
 func (ps *places) look(dir, full, name string, hops int) *place {
+	if ps.lacks(dir, name) {
+		return &place{real: dir, mode: unix.S_IFDIR, missing: name}
+	}
 	var stat unix.Stat_t
 	err := unix.Lstat(full, &stat)
 	switch {
