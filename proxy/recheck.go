@@ -59,6 +59,9 @@ func (r *run) recheck() {
 	r.mu.Unlock()
 
 	for conn, rt := range used {
+		if rt.refused.Load() != nil {
+			continue // closed by the rules before, and on its way out
+		}
 		if d := r.judge(rt, rt.peer(conn)); d != nil {
 			rt.refused.Store(r.deny(*d))
 			_ = conn.Close() // which ends whoever copies from it
