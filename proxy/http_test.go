@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -363,4 +365,44 @@ func TestUpload(t *testing.T) {
 		t.Errorf("denied: %s", resp.Status)
 	}
 	c.closed()
+}
+
+// A bug that one connection meets must cost that connection, not the sandbox:
+// the process that serves it is also the supervisor.
+func TestPanicEndsOneConnection(t *testing.T) {
+	var bugs atomic.Int32
+	w := newWorld(t, nil, func(s *Server) {
+		decide, logf := s.Decide, s.Logf
+		s.Decide = func(ctx context.Context, req Request) Verdict {
+			if req.Host == "bug.test" {
+				panic("met a bug")
+			}
+			return decide(ctx, req)
+		}
+		s.Logf = func(f string, a ...any) {
+			if line := fmt.Sprintf(f, a...); strings.Contains(line, "met a bug") {
+				bugs.Add(1)
+				return
+			}
+			logf(f, a...)
+		}
+	})
+	other := w.dial()
+	if resp, _ := other.send(get("http://" + w.up + "/")).response("GET"); resp.Code != 200 {
+		t.Fatal(resp.Status)
+	}
+	requests := []string{get("http://bug.test/"), "CONNECT bug.test:443 HTTP/1.1\r\nHost: bug.test:443\r\n" + authField + "\r\n"}
+	for _, request := range requests {
+		if left := w.dial().send(request).closed(); left != "" {
+			t.Errorf("%.20q: answered with %q", request, left)
+		}
+	}
+	if n := int(bugs.Load()); n != len(requests) {
+		t.Errorf("%d bugs written down, want %d", n, len(requests))
+	}
+	for _, p := range []*peer{other, w.dial()} {
+		if resp, _ := p.send(get("http://" + w.up + "/")).response("GET"); resp.Code != 200 {
+			t.Errorf("after the bug: %s", resp.Status)
+		}
+	}
 }
