@@ -501,7 +501,11 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 		return strings.EqualFold(string(name), ".git") ||
 			slices.ContainsFunc(heads[strings.ToLower(string(name))], func(p Protected) bool { return !strings.Contains(p.Name, "/") })
 	}
+	veiled, opened := r.veiled()
 	hidden := func(path string) bool {
+		if slices.ContainsFunc(veiled, func(v string) bool { return beneath(path, v) }) {
+			return !slices.ContainsFunc(opened, func(o string) bool { return beneath(o, path) || beneath(path, o) })
+		}
 		p := r.points[path]
 		return p != nil && (p.denyRead || p.denyWrite) || path == "/proc" || path == "/sys" || path == "/dev"
 	}
@@ -537,6 +541,22 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 		}
 	}
 	return found, nil
+}
+
+// veiled lists the hidden folders in which something is open again, and what is: names
+// in that are protected as anywhere else.
+func (r *resolver) veiled() (folders, opened []string) {
+	for path, p := range r.points {
+		if p.allowRead || p.allowWrite {
+			opened = append(opened, path)
+		}
+	}
+	for path, p := range r.points {
+		if p.denyRead && slices.ContainsFunc(opened, func(o string) bool { return o != path && beneath(o, path) }) {
+			folders = append(folders, path)
+		}
+	}
+	return folders, opened
 }
 
 // maxUnseen bounds how many folders that were not searched are named one by one.
