@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -47,6 +48,12 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) (int, error) {
+	// A shell without job control has what it starts in the background ignore SIGINT,
+	// and so would the servers that scripts end with it. What is caught here is the
+	// default again in a child.
+	if signal.Ignored(os.Interrupt) {
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	}
 	tools = os.Getenv("SRT_TEST_BIN")
 	if tools == "" {
 		dir, err := os.MkdirTemp("/var/tmp", "srt-bin-")
