@@ -53,7 +53,8 @@ func (ps *places) lacks(dir, name string) bool {
 // listFolder is what is in a folder, in lower case; nil for one that is large or
 // cannot be read.
 func listFolder(dir string) map[string]bool {
-	f, err := os.Open(dir)
+	// What has the place of a folder may be a pipe, which nobody else opens.
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil
 	}
