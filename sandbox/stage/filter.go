@@ -239,6 +239,8 @@ var (
 	callOpenat          = callNumbers{257, 56}
 	callMknodat         = callNumbers{259, 33}
 	callFchmodat        = callNumbers{268, 53}
+	callSetpriority     = callNumbers{141, 140}
+	callIoprioSet       = callNumbers{251, 30}
 	callUnshare         = callNumbers{272, 97}
 	callMigratePages    = callNumbers{256, 238}
 	callMovePages       = callNumbers{279, 239}
@@ -259,6 +261,7 @@ const (
 	sockTypes                          = 0xf // the rest of the type are flags
 	setIDBits                          = 0o6000
 	newTime                            = 0x80
+	prioGroup, ioprioGroup             = 1, 2 // PRIO_PGRP, IOPRIO_WHO_PGRP
 	// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
 	namespaceFlags = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 )
@@ -359,6 +362,9 @@ func Filter(arch Arch, o FilterOptions) ([]bpf.RawInstruction, error) {
 	p.on(callMovePages, notFirst(0)...)
 	p.on(callMigratePages, notFirst(0)...)
 	p.on(callKcmp, append(notFirst(0), notFirst(1)...)...)
+	// The process group is the caller's.
+	p.on(callSetpriority, append([]bpf.Instruction{arg(0)}, when(prioGroup, errno(ePerm))...)...)
+	p.on(callIoprioSet, append([]bpf.Instruction{arg(0)}, when(ioprioGroup, errno(ePerm))...)...)
 	for _, call := range refused {
 		p.on(call.numbers, errno(ePerm))
 	}

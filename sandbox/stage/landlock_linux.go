@@ -2,6 +2,7 @@ package stage
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -18,8 +19,12 @@ import (
 // sockets, none of which are in reach anyway. Before, it is the making of block
 // devices, which takes a capability that is not there, at the price that mounts are
 // refused: so not where the command may make namespaces. Version 1 would refuse
-// renames between folders. Signals are left alone: a program that stops its process
-// group means the caller's part of it, too.
+// renames between folders.
+//
+// The command is in the process group of its caller, whom a signal to the group would
+// reach, past the PID namespace. Version 6 keeps it inside. Where there is a terminal it
+// must not: a program that stops its group, as editors do, means the caller's part of
+// it too, or the shell would wait for ever.
 //
 // Without Landlock the command can take over that process, which gains it nothing
 // but the second filter's calls: it is in the same namespaces and has no capability.
@@ -35,6 +40,9 @@ func isolate(nested bool) error {
 	switch {
 	case version >= 6:
 		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+		if !hasTerminal() {
+			attr.Scoped |= unix.LANDLOCK_SCOPE_SIGNAL
+		}
 	case version >= 2 && !nested:
 		attr.Handled_access_fs = unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK | unix.LANDLOCK_ACCESS_FS_REFER
 	default:
@@ -54,6 +62,16 @@ func isolate(nested bool) error {
 		return fmt.Errorf("entering a Landlock domain: %w", errno)
 	}
 	return nil
+}
+
+// hasTerminal reports whether the session has a controlling terminal.
+func hasTerminal() bool {
+	fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return !errors.Is(err, unix.ENXIO)
+	}
+	_ = unix.Close(fd)
+	return true
 }
 
 // allowRefer allows renames and links between folders everywhere.

@@ -136,6 +136,10 @@ func judged(name string, o FilterOptions, args [6]uint64) uint32 {
 		return refuseIf(a[0] == 1)
 	case "kcmp":
 		return refuseIf(a[0] == 1 || a[1] == 1)
+	case "setpriority":
+		return refuseIf(a[0] == 1)
+	case "ioprio_set":
+		return refuseIf(a[0] == 2)
 	case "clone":
 		return refuseIf(!o.NestedUserns && a[0]&namespaces != 0)
 	case "unshare":
