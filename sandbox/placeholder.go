@@ -28,7 +28,8 @@ import (
 //     archivers pass over it, and whoever tries to read it is told that it cannot
 //     be opened.
 //
-// All files of a kind are links to one.
+// All sockets are links to one. Files are not: what somebody outside writes into one of
+// them meanwhile must not stand in all others.
 //
 // Each run holds a shared lock on the folders that it has placeholders in. Whoever
 // can lock a folder alone is the last, and removes them. The kernel drops locks
@@ -178,16 +179,16 @@ func hiddenFile(dir string) (f *os.File, name string, err error) {
 
 // make makes the placeholders that are not there yet.
 func (p *placeholders) make(wanted []Make) error {
-	first := map[Placeholder]string{} // one of a kind, to link the others to
+	first := "" // the socket that the others are links to
 	for _, e := range wanted {
 		var err error
 		switch e.Form {
 		case PlaceholderDir:
 			err = unix.Mkdir(e.Path, 0o755)
 		case PlaceholderFile:
-			err = makeLinked(first, e, unix.S_IFREG|0o644)
+			err = unix.Mknod(e.Path, unix.S_IFREG|0o644, 0)
 		case PlaceholderSocket:
-			err = makeLinked(first, e, unix.S_IFSOCK|0o444)
+			err = makeLinked(&first, e.Path, unix.S_IFSOCK|0o444)
 		case PlaceholderDot:
 			err = makeDot(e.Path)
 		case NoPlaceholder:
@@ -204,17 +205,17 @@ func (p *placeholders) make(wanted []Make) error {
 	return nil
 }
 
-// makeLinked makes a file by a link to the first of its kind, which takes half the
-// time, or anew where there is none, or no link is possible.
-func makeLinked(first map[Placeholder]string, e Make, mode uint32) error {
-	if known := first[e.Form]; known != "" {
-		if err := unix.Link(known, e.Path); err == nil || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOENT) {
+// makeLinked makes a node by a link to the first one, which takes half the time, or anew
+// where there is none, or no link is possible.
+func makeLinked(first *string, path string, mode uint32) error {
+	if *first != "" {
+		if err := unix.Link(*first, path); err == nil || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOENT) {
 			return err //nolint:wrapcheck // the caller names the path
 		}
 	}
-	err := unix.Mknod(e.Path, mode, 0)
+	err := unix.Mknod(path, mode, 0)
 	if err == nil {
-		first[e.Form] = e.Path
+		*first = path
 	}
 	return err //nolint:wrapcheck // likewise
 }
