@@ -260,18 +260,43 @@ func (t streams) fail(err error) int {
 	return status
 }
 
-// maxSummary is how many lines the summary of a run has at most, its hint aside.
-const maxSummary = 5
+// How many lines the summary of a run has at most, its hints aside: those of blocked
+// connections, and those of what has changed. A command makes as many of the former as
+// it likes, and must not push the latter out by that.
+const (
+	maxSummary = 5
+	maxChanges = 40
+)
 
 // summary says what was blocked. where names the settings that would allow it,
 // once says whether an option of run would too.
 func (t streams) summary(r event.Report, where string, once bool) {
+	var shown, cut [][]event.Event
+	var blocked, changed int // lines
 	lines := summaryLines(r.Events)
-	shown, more := lines, r.Dropped
-	if len(shown) > maxSummary || more > 0 {
-		shown = shown[:min(len(shown), maxSummary-1)]
+	for _, l := range lines {
+		if l[0].Kind == event.Connect {
+			blocked++
+		}
 	}
-	for _, l := range lines[len(shown):] {
+	most := maxSummary
+	if blocked > most || r.Dropped > 0 {
+		most--
+	}
+	blocked = 0
+	for _, l := range lines {
+		count, most := &blocked, most
+		if l[0].Kind != event.Connect {
+			count, most = &changed, maxChanges
+		}
+		if *count++; *count <= most {
+			shown = append(shown, l)
+		} else {
+			cut = append(cut, l)
+		}
+	}
+	more := r.Dropped
+	for _, l := range cut {
 		for _, e := range l {
 			more += e.Count
 		}

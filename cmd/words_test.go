@@ -241,4 +241,15 @@ func TestSummaryGroupsChanges(t *testing.T) {
 	if got := blockedLine(lines[1]); got != "srt: changed /w/a.pth: Python runs it" {
 		t.Errorf("%q", got)
 	}
+
+	// Nor do many blocked connections.
+	report := event.Report{Dropped: 1}
+	for i := range 20 {
+		report.Events = append(report.Events, event.Event{Kind: event.Connect, Target: fmt.Sprintf("h%d:443", i), Reason: "no", Count: 1})
+	}
+	report.Events = append(report.Events, events...)
+	_, text := spoken(t, func(s streams) { s.summary(report, "your settings", true) })
+	if !strings.Contains(text, "srt: changed /w/a.pth: Python runs it\n") || !strings.Contains(text, "srt: and 17 more\n") {
+		t.Errorf("%s", text)
+	}
 }

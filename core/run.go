@@ -170,7 +170,7 @@ func (e *engine) changeEvent(c sandbox.Change) event.Event {
 		ev.Kind, ev.Reason = event.Changed, "a protected path was changed while the command ran"
 	case sandbox.ChangedHook:
 		ev.Reason = "a new hook, which git runs outside of the sandbox"
-	case sandbox.ChangedRepo:
+	case sandbox.ChangedRepo, sandbox.ChangedUnseen:
 	case sandbox.ChangedLink:
 		ev.Reason = "it has another name outside of what may be written, where it changed too"
 		ev.Keep = keep

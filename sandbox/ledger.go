@@ -31,13 +31,15 @@ const (
 	ChangedLink
 	// ChangedLater is a file of Spec.Later that was changed, made or removed.
 	ChangedLater
+	// ChangedUnseen says that there is more than could be looked at, and why.
+	ChangedUnseen
 )
 
 // Change is something that the end of a run has to tell.
 type Change struct {
 	Kind   ChangeKind
 	Path   string
-	Reason string // of ChangedRepo, and of ChangedLater what Spec.Later says
+	Reason string // of ChangedRepo and ChangedUnseen, and of ChangedLater what Spec.Later says
 }
 
 // Later is a name of files that may be written, and that something outside runs or
@@ -53,7 +55,8 @@ type Later struct {
 const (
 	maxLedgerDirs = 200_000
 	maxLinks      = 50_000
-	maxChanges    = 100
+	maxChanges    = 2000
+	maxAlike      = 50 // of one kind and reason
 	ledgerTime    = time.Second
 )
 
@@ -68,6 +71,7 @@ type ledger struct {
 	denied    []string
 	git       gitLedger
 	dirs      []dirStamp
+	tooMany   string   // the write root, where it has too many folders for that
 	files     []string // those of names that exist
 }
 
@@ -153,6 +157,7 @@ func (l *ledger) watch() *watcher {
 	for _, path := range l.files {
 		w.before[path], _ = stampOf(path)
 	}
+	w.git.watch()
 	w.links = newLinkWatch(w)
 	return w
 }
@@ -166,24 +171,52 @@ func (w *watcher) changes() []Change {
 			out = append(out, Change{ChangedLater, path, w.names.match(parent(path), []byte(path[strings.LastIndexByte(path, '/')+1:]))})
 		}
 	}
-	made, repos := w.made(deadline)
+	made, repos, unseen := w.made(deadline)
 	out = append(out, made...)
-	out = append(out, w.git.changes(repos, w.began, deadline)...)
+	bent, complete := w.git.changes(repos, w.began, time.Now().Add(ledgerTime))
+	out = append(out, bent...)
+	switch {
+	case w.tooMany != "":
+		out = append(out, Change{ChangedUnseen, w.tooMany, "it has too many folders to look for what is new in them"})
+	case unseen != "":
+		out = append(out, Change{ChangedUnseen, unseen, "not all of what is new there could be looked at"})
+	case !complete:
+		out = append(out, Change{ChangedUnseen, w.git.any(), "not all repositories were looked at in time"})
+	}
 	for _, path := range w.links.changed() {
 		out = append(out, Change{Kind: ChangedLink, Path: path})
 	}
 	slices.SortFunc(out, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))
 	})
-	return out[:min(len(out), maxChanges)]
+	return fewerAlike(slices.Compact(out))
+}
+
+// fewerAlike leaves out what is much alike, so that a flood of one kind pushes nothing
+// else out, and says where even that is too much.
+func fewerAlike(list []Change) []Change {
+	var out []Change
+	count := map[Change]int{}
+	for _, c := range list {
+		of := Change{Kind: c.Kind, Reason: c.Reason}
+		if count[of]++; count[of] > maxAlike {
+			continue
+		}
+		if len(out) == maxChanges {
+			return append(out, Change{ChangedUnseen, c.Path, "more has changed than can be told"})
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // made looks for what is new in the folders that changed, and for new folders. The
-// second result is files that may make a repository of their folder.
-func (w *watcher) made(deadline time.Time) ([]Change, []string) {
+// second result is files that may make a repository of their folder, the third a folder
+// that there was no time for, if any.
+func (w *watcher) made(deadline time.Time) (_ []Change, _ []string, unseen string) {
 	changed := w.changedDirs()
 	if len(changed) == 0 {
-		return nil, nil
+		return nil, nil, ""
 	}
 	known := make(map[string]bool)
 	for _, d := range w.dirs {
@@ -199,7 +232,7 @@ func (w *watcher) made(deadline time.Time) ([]Change, []string) {
 		visit:    func(string, []byte) bool { return false },
 		keep:     func(string) bool { return true },
 	}
-	found, _ := look.run(keys(changed))
+	found, missed := look.run(keys(changed))
 	for _, path := range found {
 		dir, name := parent(path), path[strings.LastIndexByte(path, '/')+1:]
 		_, denied := slices.BinarySearch(w.denied, path)
@@ -234,7 +267,14 @@ func (w *watcher) made(deadline time.Time) ([]Change, []string) {
 	within := walker{deadline: deadline, keepName: func(_ string, name []byte) bool {
 		return string(name) == "hooks" || string(name) == "HEAD" || string(name) == ".git"
 	}}
-	more, _ := within.run(fresh)
+	more, deeper := within.run(fresh)
+	missed = slices.DeleteFunc(append(missed, deeper...), func(dir string) bool {
+		// Others are closed, or gone again.
+		return !look.late && !within.late && len(dir) <= maxWalked
+	})
+	if len(missed) > 0 {
+		unseen = slices.Min(missed)
+	}
 	for _, path := range more {
 		if strings.HasSuffix(path, "/hooks") {
 			hooks = append(hooks, path)
@@ -247,7 +287,7 @@ func (w *watcher) made(deadline time.Time) ([]Change, []string) {
 			out = append(out, Change{Kind: ChangedHook, Path: hook})
 		}
 	}
-	return out, repos
+	return out, repos, unseen
 }
 
 // changedDirs are the folders in which something was made, removed or renamed.
@@ -318,7 +358,7 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-func keys(set map[string]bool) []string {
+func keys[T any](set map[string]T) []string {
 	out := make([]string, 0, len(set))
 	for k := range set {
 		out = append(out, k)

@@ -532,7 +532,7 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 	r.ledger.dirs = walk.stamps
 	if len(walk.stamps) > maxLedgerDirs {
 		r.notef("more than %d folders: changes in them are not told at the end", maxLedgerDirs)
-		r.ledger.dirs = nil
+		r.ledger.dirs, r.ledger.tooMany = nil, slices.Min(dirs)
 	}
 	for _, dir := range fewer(unseen, dirs, maxUnseen) {
 		r.warnf("%s could not be searched for protected names, so it is read-only", quoteShort(dir))

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -154,6 +156,12 @@ func TestGitLedger(t *testing.T) {
 	repo("old/.git")
 	repo("old.git")
 	repo("old/.git/modules/part")
+	repo("bent/.git")
+	repo("begun/.git")
+	const todo = "rebase-merge/git-rebase-todo"
+	write(t, filepath.Join(work, "begun/.git", todo), "exec x\n") // by the user, before
+	write(t, filepath.Join(work, "early/git-rebase-todo"), "exec x\n")
+	symlink(t, "/etc/x", filepath.Join(work, "early.logs/HEAD"))
 	write(t, filepath.Join(work, "old/.git/hooks/own"), "")
 	if err := os.Chmod(filepath.Join(work, "old/.git/hooks/own"), 0o755); err != nil {
 		t.Fatal(err)
@@ -170,6 +178,18 @@ func TestGitLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := plan.ledger.watch()
+	// Files that are older than the run, moved with their folders.
+	for from, to := range map[string]string{"early": "bent/.git/rebase-merge", "early.logs": "bent/.git/logs"} {
+		if err := os.Rename(filepath.Join(work, from), filepath.Join(work, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(work, "bent/.git/sequencer/opts"), "[options]\n\tstrategy = x/evil\n")
+	write(t, filepath.Join(work, "old/.git/modules/part", todo), "pick 1\n\t x\tevil\n")
+	write(t, filepath.Join(work, "old/.git/modules/part/rebase-merge/strategy"), "x/evil\n")
+	symlink(t, "/etc/x", filepath.Join(work, "old/.git/modules/part/refs/x2"))
+	repo("half/.git")
+	write(t, filepath.Join(work, "half/.git", todo), "exec x\n")
 	repo("new")
 	repo("old/sub/.git")
 	repo("old/.git/modules/more/of")
@@ -178,13 +198,7 @@ func TestGitLedger(t *testing.T) {
 	write(t, filepath.Join(work, "old.git/rebase-merge/git-rebase-todo"), "pick 1\nexec x\n")
 	write(t, filepath.Join(work, "old/.git/rebase-merge/git-rebase-todo"), "pick 1\n# exec x\n")
 	for link, to := range map[string]string{"logs/HEAD": "/etc/x", "refs/own": "../HEAD", "FETCH_HEAD": "../../.."} {
-		path := filepath.Join(work, "old/.git", link)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(to, path); err != nil {
-			t.Fatal(err)
-		}
+		symlink(t, to, filepath.Join(work, "old/.git", link))
 	}
 	var got []string
 	for _, c := range w.changes() {
@@ -193,11 +207,90 @@ func TestGitLedger(t *testing.T) {
 		}
 	}
 	want := []string{
+		"bent/.git/logs/HEAD", "bent/.git/rebase-merge/git-rebase-todo", "bent/.git/sequencer/opts",
+		"half/.git", "half/.git/rebase-merge/git-rebase-todo",
+		"old/.git/modules/part/rebase-merge/git-rebase-todo", "old/.git/modules/part/rebase-merge/strategy", "old/.git/modules/part/refs/x2",
 		"new", "old.git/rebase-merge/git-rebase-todo", "old/.git/FETCH_HEAD", "old/.git/logs/HEAD", "old/.git/modules/more/of", "old/bare",
 		"old/file/.git", "old/sub/.git",
 	}
 	slices.Sort(got)
+	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func symlink(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRunsCommands(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "todo")
+	for text, want := range map[string]bool{
+		"":                                 false,
+		"pick 1 exec\n":                    false,
+		"# exec x\n":                       false,
+		"execute x\n":                      false,
+		"exec x":                           true,
+		"exec\tx":                          true,
+		"pick 1\r\nx\r\n":                  true,
+		" \t x\tevil\n":                    true,
+		strings.Repeat(" ", 1<<20) + "x y": true,
+		"#" + strings.Repeat("a", 17<<20) + "\nexec y\n": true,
+		strings.Repeat("\n", 17<<20):                     false,
+	} {
+		write(t, path, text)
+		if got := runsCommands(path); got != want {
+			t.Errorf("%.20q (%d bytes): %v", text, len(text), got)
+		}
+	}
+	if err := os.Truncate(path, maxTodo+1); err != nil {
+		t.Fatal(err)
+	}
+	if !runsCommands(path) {
+		t.Error("what is too large to be read counts as harmless")
+	}
+}
+
+func TestOptsNameStrategy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "opts")
+	for text, want := range map[string]bool{
+		"": false,
+		"[options]\n\tstrategy = ort\n\tstrategy-option = theirs\n": false,
+		"[options]\n\tmainline = 1\n":                               false,
+		"[options]\n\tstrategy = x/evil\n":                          true,
+		"[options]strategy=x/evil\n":                                true,
+		"[options]\n\tstrategy = ort\n\tSTRATEGY = x/evil\n":        true,
+		"[options]\n\tstrategy \\\n = x\n":                          true,
+	} {
+		write(t, path, text)
+		if got := optsNameStrategy(path); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// A flood of one kind of change hides no other, and what cannot be told says so.
+func TestFewerAlike(t *testing.T) {
+	var list []Change
+	for i := range 3 * maxAlike {
+		list = append(list, Change{Kind: ChangedHook, Path: strconv.Itoa(i)})
+	}
+	list = append(list, Change{Kind: ChangedLater, Path: "z", Reason: "r"})
+	if got := fewerAlike(list); len(got) != maxAlike+1 || got[maxAlike].Path != "z" {
+		t.Errorf("%d changes, the last %v", len(got), got[len(got)-1])
+	}
+	list = nil
+	for i := range maxChanges + 5 {
+		list = append(list, Change{Kind: ChangedRepo, Path: "p", Reason: strconv.Itoa(i)})
+	}
+	if got := fewerAlike(list); len(got) != maxChanges+1 || got[maxChanges].Kind != ChangedUnseen {
+		t.Errorf("%d changes, the last %v", len(got), got[len(got)-1])
 	}
 }

@@ -58,7 +58,7 @@ type Report struct {
 	Dropped int     // events beyond those that were kept
 }
 
-// maxDistinct bounds how many different events are kept.
+// maxDistinct bounds how many different connections are kept.
 const maxDistinct = 1000
 
 // Recorder gathers events. The zero value is ready; it may be used by several
@@ -68,9 +68,10 @@ type Recorder struct {
 	// one goroutine at a time.
 	On func(Event)
 
-	mu      sync.Mutex
-	events  map[[3]string]*Event
-	dropped int
+	mu       sync.Mutex
+	events   map[[3]string]*Event
+	connects int // among them: only these can the command make as it likes
+	dropped  int
 }
 
 // Add records an event. Equal ones are counted together.
@@ -88,9 +89,12 @@ func (r *Recorder) Add(e Event) {
 	switch known := r.events[key]; {
 	case known != nil:
 		known.Count++
-	case len(r.events) >= maxDistinct && e.Kind != Limit: // of those there are a few
+	case e.Kind == Connect && r.connects >= maxDistinct: // of the others there are a few
 		r.dropped++
 	default:
+		if e.Kind == Connect {
+			r.connects++
+		}
 		if r.events == nil {
 			r.events = map[[3]string]*Event{}
 		}
