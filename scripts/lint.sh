@@ -9,10 +9,10 @@ status=0
 
 for os in linux darwin; do
   echo "lint for $os"
-  GOOS=$os CGO_ENABLED=0 "$linter" run ./... || status=1
+  GOOS=$os CGO_ENABLED=0 "$linter" run --allow-parallel-runners ./... || status=1
 done
 echo "lint of the test programs"
-"$linter" run ./testdata/probe/ ./testdata/bench/ ./testdata/drill/ || status=1
+"$linter" run --allow-parallel-runners ./testdata/probe/ ./testdata/bench/ ./testdata/drill/ || status=1
 
 # Every tracked or new file that is a bash or sh script, by name or by its first
 # line. shellcheck does not read zsh and fish: these are parsed by their own shells.
