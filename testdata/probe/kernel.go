@@ -580,11 +580,14 @@ func killAll([]string) error {
 // taskstate prints the state of each thread of the process that has to do with what it
 // may do, each different line once.
 func taskState([]string) error {
-	done := make(chan bool)
-	for range 8 {
-		go func() { runtime.LockOSThread(); <-done }()
+	const threads = 8
+	there, done := make(chan bool), make(chan bool)
+	for range threads {
+		go func() { runtime.LockOSThread(); there <- true; <-done }()
 	}
-	time.Sleep(5 * time.Millisecond)
+	for range threads {
+		<-there
+	}
 	files, err := filepath.Glob("/proc/self/task/*/status")
 	if err != nil {
 		return err
@@ -605,7 +608,7 @@ func taskState([]string) error {
 	for line := range seen {
 		fmt.Println(line)
 	}
-	if len(files) < 8 {
+	if len(files) < threads {
 		return errors.New("too few threads")
 	}
 	close(done)
