@@ -95,7 +95,7 @@ const hintDelegate = "start srt where it may make cgroups, such as by systemd-ru
 func (e *engine) refuseWeakLimits() error {
 	var lacking []string
 	for _, l := range e.limits {
-		if !l.Measure.InForce || l.Measure.Weaker {
+		if l.Measure.Lacking() {
 			how := l.Measure.Detail
 			if l.Measure.InForce {
 				how = "only enforced " + how

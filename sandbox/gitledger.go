@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"io"
 	"io/fs"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,28 +30,24 @@ type gitLedger struct {
 	half map[string]fileStamp
 }
 
-// The files that tell git how to go on with what it has begun, in a folder of git.
-const (
-	rebaseTodo     = "/rebase-merge/git-rebase-todo"
-	rebaseStrategy = "/rebase-merge/strategy"
-	pickOptions    = "/sequencer/opts"
-)
+// halfDone are the files that tell git how to go on with what it has begun, in a folder
+// of git, and when that means running something.
+var halfDone = []struct {
+	name, reason string
+	risky        func(path string) bool
+}{
+	{"/rebase-merge/git-rebase-todo", "git rebase --continue runs the commands that it lists", runsCommands},
+	{"/rebase-merge/strategy", "git rebase --continue runs the program that it names", namesStrategy},
+	{"/sequencer/opts", "git cherry-pick --continue runs the program that it names", optsNameStrategy},
+}
 
 // watch takes note of what git has begun already.
 func (l *gitLedger) watch() {
 	l.half = map[string]fileStamp{}
 	note := func(git string) {
-		for dir, names := range map[string][]string{
-			"/rebase-merge": {rebaseTodo, rebaseStrategy},
-			"/sequencer":    {pickOptions},
-		} {
-			if _, begun := stampOf(git + dir); !begun {
-				continue // as in most repositories
-			}
-			for _, name := range names {
-				if stamp, ok := stampOf(git + name); ok {
-					l.half[git+name] = stamp
-				}
+		for _, file := range halfDone {
+			if stamp, ok := stampOf(git + file.name); ok {
+				l.half[git+file.name] = stamp
 			}
 		}
 	}
@@ -121,14 +119,7 @@ func (l *gitLedger) changes(candidates []string, began int64, deadline time.Time
 // begun tells of what git would run when it goes on with what was begun meanwhile.
 func (l *gitLedger) begun(git string) []Change {
 	var out []Change
-	for _, file := range []struct {
-		name, reason string
-		risky        func(path string) bool
-	}{
-		{rebaseTodo, "git rebase --continue runs the commands that it lists", runsCommands},
-		{rebaseStrategy, "git rebase --continue runs the program that it names", namesStrategy},
-		{pickOptions, "git cherry-pick --continue runs the program that it names", optsNameStrategy},
-	} {
+	for _, file := range halfDone {
 		path := git + file.name
 		// Not by the time alone: a file that is moved there with its folder keeps its own.
 		if now, ok := stampOf(path); ok && now != l.half[path] && file.risky(path) {
@@ -140,7 +131,7 @@ func (l *gitLedger) begun(git string) []Change {
 
 // any names one of the repositories.
 func (l *gitLedger) any() string {
-	return slices.Min(append(keys(l.repos), keys(l.inner)...))
+	return slices.Min(slices.AppendSeq(slices.Collect(maps.Keys(l.repos)), maps.Keys(l.inner)))
 }
 
 // known reports whether a folder is one of git's whose configuration is protected.
@@ -204,22 +195,32 @@ func leadsOut(link, dir string) bool {
 	return !beneath(filepath.Clean(to), dir)
 }
 
-// readRegular reads a file that a command may have made: what is no regular file, or is
+// openRegular opens a file that a command may have made: what is no regular file, or is
 // larger than that, is none, and does not hold us up.
-func readRegular(path string, most int64) ([]byte, error) {
+func openRegular(path string, most int64) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // names the path
 	}
-	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > most) {
 		err = fs.ErrInvalid
 	}
 	if err != nil {
+		_ = f.Close()
 		return nil, err //nolint:wrapcheck // likewise
 	}
-	return io.ReadAll(io.LimitReader(f, most)) //nolint:wrapcheck // likewise
+	return f, nil
+}
+
+// readRegular reads all of what openRegular opens.
+func readRegular(path string, most int64) ([]byte, error) {
+	f, err := openRegular(path, most)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, most)) //nolint:wrapcheck // names the path
 }
 
 // maxTodo bounds what is read of a list of what a rebase has yet to do.
@@ -228,14 +229,11 @@ const maxTodo = 64 << 20
 // runsCommands reports whether a list of what a rebase has yet to do has a command, or is
 // too large to tell. It reads it as git does: any white space ends a word.
 func runsCommands(todo string) bool {
-	f, err := os.OpenFile(todo, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := openRegular(todo, math.MaxInt64)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return false
-	}
 	var word []byte
 	done := false // with the word of this line
 	text := bufio.NewReaderSize(f, 64<<10)

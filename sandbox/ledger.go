@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -119,7 +120,7 @@ func (n *laterNames) match(dir string, name []byte) string {
 		reason = n.ending[filepath.Ext(string(name))]
 	}
 	if reason == "" {
-		if pair := n.pairs[dir[strings.LastIndexByte(dir, '/')+1:]]; pair != nil {
+		if pair := n.pairs[filepath.Base(dir)]; pair != nil {
 			reason = pair[string(name)]
 		}
 	}
@@ -168,7 +169,7 @@ func (w *watcher) changes() []Change {
 	var out []Change
 	for path, before := range w.before {
 		if now, ok := stampOf(path); !ok || now != before {
-			out = append(out, Change{ChangedLater, path, w.names.match(parent(path), []byte(path[strings.LastIndexByte(path, '/')+1:]))})
+			out = append(out, Change{ChangedLater, path, w.names.match(parent(path), []byte(filepath.Base(path)))})
 		}
 	}
 	made, repos, unseen := w.made(deadline)
@@ -232,9 +233,9 @@ func (w *watcher) made(deadline time.Time) (_ []Change, _ []string, unseen strin
 		visit:    func(string, []byte) bool { return false },
 		keep:     func(string) bool { return true },
 	}
-	found, missed := look.run(keys(changed))
+	found, missed := look.run(slices.Collect(maps.Keys(changed)))
 	for _, path := range found {
-		dir, name := parent(path), path[strings.LastIndexByte(path, '/')+1:]
+		dir, name := parent(path), filepath.Base(path)
 		_, denied := slices.BinarySearch(w.denied, path)
 		reason := w.names.match(dir, []byte(name))
 		if reason == "" {
@@ -356,12 +357,4 @@ func empty(path string) bool {
 func isDir(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && info.IsDir()
-}
-
-func keys[T any](set map[string]T) []string {
-	out := make([]string, 0, len(set))
-	for k := range set {
-		out = append(out, k)
-	}
-	return out
 }

@@ -111,17 +111,6 @@ func planLimits(l Limits, f facts, find func(controllers []string) *cgroupPlace)
 	return p
 }
 
-// Lacking returns the measures that are not, or only in a weaker form, in force.
-func (p *LimitPlan) Lacking() []Measure {
-	var lacking []Measure
-	for _, m := range p.Measures {
-		if !m.InForce || m.Weaker {
-			lacking = append(lacking, m)
-		}
-	}
-	return lacking
-}
-
 // kernelAtLeast compares the version that a release begins with.
 func kernelAtLeast(release string, major, minor int) bool {
 	var a, b int

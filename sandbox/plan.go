@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -155,7 +154,7 @@ func printMounts(b *strings.Builder, mounts []Mount) {
 	for _, m := range mounts {
 		fmt.Fprintf(b, "%-13s %q", m.Kind, m.Path)
 		if m.Reason != "" {
-			fmt.Fprintf(b, "  # %s", cmp.Or(m.Reason))
+			fmt.Fprintf(b, "  # %s", m.Reason)
 		}
 		b.WriteByte('\n')
 	}

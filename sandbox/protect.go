@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,7 +188,7 @@ func cutTail(dir string, parts []string) (string, bool) {
 // protectFound protects what the search came upon: path ends in the first
 // component of one of the names.
 func (r *resolver) protectFound(path string, heads map[string][]Protected) error {
-	last := path[strings.LastIndexByte(path, '/')+1:]
+	last := filepath.Base(path)
 	if last == "HEAD" || last == "config" {
 		return r.protectBare(parent(path), last, heads[".git"])
 	}
@@ -504,7 +505,7 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 	veiled, opened := r.veiled()
 	hidden := func(path string) bool {
 		if slices.ContainsFunc(veiled, func(v string) bool { return beneath(path, v) }) {
-			return !slices.ContainsFunc(opened, func(o string) bool { return beneath(o, path) || beneath(path, o) })
+			return !onTheWay(path, opened)
 		}
 		p := r.points[path]
 		return p != nil && (p.denyRead || p.denyWrite) || path == "/proc" || path == "/sys" || path == "/dev"
@@ -522,7 +523,7 @@ func (r *resolver) search(dirs []string, heads map[string][]Protected) ([]string
 	}
 	found, unseen := walk.run(dirs)
 	found = slices.DeleteFunc(found, func(path string) bool {
-		name := path[strings.LastIndexByte(path, '/')+1:]
+		name := filepath.Base(path)
 		if later.match(parent(path), []byte(name)) == "" {
 			return false
 		}

@@ -350,7 +350,7 @@ func (r *resolver) glob(rule PathRule) error {
 		// The glob speaks of the path as spelled, before symlinks of its base.
 		visit: func(path string, _ []byte) bool {
 			return !rule.Match(rule.Path+strings.TrimPrefix(path, base)) ||
-				slices.ContainsFunc(opened, func(o string) bool { return beneath(o, path) || beneath(path, o) })
+				onTheWay(path, opened)
 		},
 		keep: func(path string) bool {
 			return rule.Match(rule.Path + strings.TrimPrefix(path, base))
@@ -382,6 +382,11 @@ func (r *resolver) glob(rule PathRule) error {
 		}
 	}
 	return nil
+}
+
+// onTheWay reports whether path leads to one of others, is one or lies in one.
+func onTheWay(path string, others []string) bool {
+	return slices.ContainsFunc(others, func(o string) bool { return beneath(o, path) || beneath(path, o) })
 }
 
 // opened lists where rules allow reading, write roots among them.

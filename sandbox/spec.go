@@ -154,3 +154,6 @@ type Measure struct {
 	Weaker  bool // in force, and in a weaker form than was asked for
 	Detail  string
 }
+
+// Lacking reports whether a measure is not, or only in a weaker form, in force.
+func (m Measure) Lacking() bool { return !m.InForce || m.Weaker }
