@@ -615,31 +615,27 @@ func (s *gitSettings) paths(g *gitPaths, bases []string, general *gitSettings) [
 			out = append(out, sandbox.RepoPath{Path: path, Absent: form, Reason: reason})
 		}
 	}
-	hooks := s.hooks
+	addFrom := func(path string, form sandbox.Placeholder, reason string) {
+		if filepath.IsAbs(path) {
+			add(path, form, reason)
+			return
+		}
+		for _, base := range bases {
+			add(filepath.Join(base, path), form, reason)
+		}
+	}
+	hooks, attrs, commands := s.hooks, s.attrs, s.commands
 	if general != nil {
-		hooks = slices.Concat(hooks, general.hooks)
+		hooks, attrs, commands = slices.Concat(hooks, general.hooks), slices.Concat(attrs, general.attrs), slices.Concat(commands, general.commands)
 	}
 	for _, path := range hooks {
 		if filepath.IsAbs(path) || path == "" {
-			add(filepath.Clean("/"+path), sandbox.PlaceholderDir, "git runs hooks from there, as core.hooksPath says")
-			continue
+			path = filepath.Clean("/" + path)
 		}
-		for _, base := range bases {
-			add(filepath.Join(base, path), sandbox.PlaceholderDir, "git runs hooks from there, as core.hooksPath says")
-		}
-	}
-	attrs, commands := s.attrs, s.commands
-	if general != nil {
-		attrs, commands = slices.Concat(attrs, general.attrs), slices.Concat(commands, general.commands)
+		addFrom(path, sandbox.PlaceholderDir, "git runs hooks from there, as core.hooksPath says")
 	}
 	for _, path := range attrs {
-		if filepath.IsAbs(path) {
-			add(path, sandbox.PlaceholderFile, "git takes attributes from there, as core.attributesFile says")
-			continue
-		}
-		for _, base := range bases {
-			add(filepath.Join(base, path), sandbox.PlaceholderFile, "git takes attributes from there, as core.attributesFile says")
-		}
+		addFrom(path, sandbox.PlaceholderFile, "git takes attributes from there, as core.attributesFile says")
 	}
 	for _, e := range commands {
 		for _, path := range g.commandFiles(e.value, bases) {

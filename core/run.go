@@ -217,37 +217,41 @@ func (e *engine) supervise(ctx context.Context, box *sandbox.Sandbox) {
 func (e *engine) reload(data []byte, what string) {
 	e.reloading.Lock()
 	defer e.reloading.Unlock()
-	next := &engine{o: e.o}
-	next.o.Warnf = e.o.Logf
-	options, err := next.configOptions()
-	if err == nil && data != nil {
-		options.Settings, options.SettingsSet, options.SettingsData = what, true, data
-	}
-	if err == nil {
-		next.cfg, err = config.Load(options)
-	}
-	var decided *policy.Policy
-	if err == nil {
-		next.cfg.LocalAddrs = localAddrs
-		err = next.unsupported()
-	}
-	if err == nil {
-		decided, err = next.cfg.Policy()
-	}
-	if err == nil {
+	decided, err := e.readAgain(data, what)
+	switch {
+	case err == nil:
 		e.policy.Store(decided)
 		if e.server != nil {
 			e.server.Recheck()
 		}
 		e.o.Logf("%s applied to the network", what)
-		return
-	}
-	if data != nil {
+	case data != nil:
 		e.o.Warnf("Invalid config on %s: ignored, previous config still in force", what)
 		e.o.Logf("%v", err)
-		return
+	default:
+		e.o.Warnf("the settings cannot be read again, so the previous ones stay in force: %v", err)
 	}
-	e.o.Warnf("the settings cannot be read again, so the previous ones stay in force: %v", err)
+}
+
+// readAgain makes the policy of the settings as they are now, and changes nothing.
+func (e *engine) readAgain(data []byte, what string) (*policy.Policy, error) {
+	next := &engine{o: e.o}
+	next.o.Warnf = e.o.Logf
+	options, err := next.configOptions()
+	if err != nil {
+		return nil, err
+	}
+	if data != nil {
+		options.Settings, options.SettingsSet, options.SettingsData = what, true, data
+	}
+	if next.cfg, err = config.Load(options); err != nil {
+		return nil, err //nolint:wrapcheck // names file, line and key itself
+	}
+	next.cfg.LocalAddrs = localAddrs
+	if err := next.unsupported(); err != nil {
+		return nil, err
+	}
+	return next.cfg.Policy() //nolint:wrapcheck // likewise
 }
 
 // ControlError says that the control channel broke before it gave any settings,
