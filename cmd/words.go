@@ -272,24 +272,24 @@ const (
 // once says whether an option of run would too.
 func (t streams) summary(r event.Report, where string, once bool) {
 	var shown, cut [][]event.Event
-	var blocked, changed int // lines
 	lines := summaryLines(r.Events)
+	blocked := 0
 	for _, l := range lines {
 		if l[0].Kind == event.Connect {
 			blocked++
 		}
 	}
-	most := maxSummary
-	if blocked > most || r.Dropped > 0 {
-		most--
+	forBlocked, forChanges := maxSummary, maxChanges // lines that there is room for
+	if blocked > maxSummary || r.Dropped > 0 {
+		forBlocked-- // for the line that says how many more
 	}
-	blocked = 0
 	for _, l := range lines {
-		count, most := &blocked, most
-		if l[0].Kind != event.Connect {
-			count, most = &changed, maxChanges
+		room := &forChanges
+		if l[0].Kind == event.Connect {
+			room = &forBlocked
 		}
-		if *count++; *count <= most {
+		if *room > 0 {
+			*room--
 			shown = append(shown, l)
 		} else {
 			cut = append(cut, l)
