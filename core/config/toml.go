@@ -99,20 +99,26 @@ func (t *tomlReader) descend(n *node, keys []tomlKey, byHeader bool) (*node, err
 	return n, nil
 }
 
-func (t *tomlReader) open(root *node, e *unstable.Node) (*node, error) {
+// header finds the table that holds the one that a header names, and its key there.
+func (t *tomlReader) header(root *node, e *unstable.Node) (parent *node, last tomlKey, err error) {
 	keys, err := t.keyOf(e)
 	if err != nil {
-		return nil, err
+		return nil, last, err
 	}
-	last := keys[len(keys)-1]
-	parent, err := t.descend(root, keys[:len(keys)-1], true)
+	last = keys[len(keys)-1]
+	parent, err = t.descend(root, keys[:len(keys)-1], true)
+	return parent, last, err
+}
+
+func (t *tomlReader) open(root *node, e *unstable.Node) (*node, error) {
+	parent, last, err := t.header(root, e)
 	if err != nil {
 		return nil, err
 	}
 	if old := parent.fields[last.name]; old != nil && (old.kind != kindObject || old.header || old.closed) {
 		return nil, &Error{Line: last.line, Key: last.name, Msg: "not valid TOML: the table is already there"}
 	}
-	n, err := t.descend(parent, keys[len(keys)-1:], true)
+	n, err := t.descend(parent, []tomlKey{last}, true)
 	if err == nil {
 		n.header, n.line = true, last.line
 	}
@@ -120,12 +126,7 @@ func (t *tomlReader) open(root *node, e *unstable.Node) (*node, error) {
 }
 
 func (t *tomlReader) openElement(root *node, e *unstable.Node) (*node, error) {
-	keys, err := t.keyOf(e)
-	if err != nil {
-		return nil, err
-	}
-	last := keys[len(keys)-1]
-	parent, err := t.descend(root, keys[:len(keys)-1], true)
+	parent, last, err := t.header(root, e)
 	if err != nil {
 		return nil, err
 	}
