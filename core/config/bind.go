@@ -42,6 +42,15 @@ func (b *binder) widens(text string, o policy.Origin) bool {
 	return !b.narrow
 }
 
+// widening adds the entries of a list that each widen the policy.
+func (b *binder) widening(to *[]policy.Rule, list *node, key string) {
+	for _, n := range list.items() {
+		if r := b.rule(n, key); b.widens(r.Text, r.Origin) {
+			*to = append(*to, r)
+		}
+	}
+}
+
 func (b *binder) bind(root *node) error {
 	b.network(root.get("network"))
 	b.filesystem(root.get("filesystem"))
@@ -75,11 +84,7 @@ func (b *binder) bind(root *node) error {
 	b.flag(&b.c.AllowPty, root.get("allowPty"), "allowPty", true)
 	b.number(&b.c.MandatoryDenySearchDepth, root.get("mandatoryDenySearchDepth"), "mandatoryDenySearchDepth")
 	b.text(&b.c.BwrapPath, root.get("bwrapPath"), "bwrapPath")
-	for _, n := range root.get("git", "safeDirectories").items() {
-		if r := b.rule(n, "git.safeDirectories"); b.widens(r.Text, r.Origin) {
-			b.c.GitSafeDirectories = append(b.c.GitSafeDirectories, r)
-		}
-	}
+	b.widening(&b.c.GitSafeDirectories, root.get("git", "safeDirectories"), "git.safeDirectories")
 	return nil
 }
 
@@ -138,16 +143,8 @@ func (b *binder) network(net *node) {
 		}
 		c.DeniedAddrs = append(c.DeniedAddrs, r)
 	}
-	for _, n := range net.get("allowUnixSockets").items() {
-		if r := b.rule(n, "network.allowUnixSockets"); b.widens(r.Text, r.Origin) {
-			c.AllowUnixSockets = append(c.AllowUnixSockets, r)
-		}
-	}
-	for _, n := range net.get("allowMachLookup").items() {
-		if r := b.rule(n, "network.allowMachLookup"); b.widens(r.Text, r.Origin) {
-			c.AllowMachLookup = append(c.AllowMachLookup, r)
-		}
-	}
+	b.widening(&c.AllowUnixSockets, net.get("allowUnixSockets"), "network.allowUnixSockets")
+	b.widening(&c.AllowMachLookup, net.get("allowMachLookup"), "network.allowMachLookup")
 	for _, n := range net.get("stripResponseHeaders").items() {
 		c.StripResponseHeaders = append(c.StripResponseHeaders, b.rule(n, "network.stripResponseHeaders"))
 	}
@@ -259,11 +256,7 @@ func (b *binder) environment(env *node) {
 	for _, n := range env.get("deny").items() {
 		b.c.Environment.Deny = append(b.c.Environment.Deny, b.rule(n, "environment.deny"))
 	}
-	for _, n := range env.get("keep").items() {
-		if r := b.rule(n, "environment.keep"); b.widens(r.Text, r.Origin) {
-			b.c.Environment.Keep = append(b.c.Environment.Keep, r)
-		}
-	}
+	b.widening(&b.c.Environment.Keep, env.get("keep"), "environment.keep")
 }
 
 func (b *binder) permissions(perms *node) error {
