@@ -81,7 +81,7 @@ func hardLinks() Measure {
 func limitMeasures() []Measure {
 	var measures []Measure
 	for _, found := range sandbox.PlanLimits(sandbox.Limits{Memory: 1 << 30, Processes: 1024, CPU: 1}).Measures {
-		m := Measure{Name: "limit " + found.Name, OK: found.InForce && !found.Weaker, Weaker: found.Weaker, Detail: found.Detail}
+		m := Measure{Name: "limit " + found.Name, OK: !found.Lacking(), Weaker: found.Weaker, Detail: found.Detail}
 		if !m.OK {
 			m.Fix = hintDelegate
 		}
@@ -99,7 +99,7 @@ func kernel() Measure {
 	}
 	release := unix.ByteSliceToString(name.Release[:])
 	m.Detail = "Linux " + release
-	m.OK = atLeast(release, 5, 12)
+	m.OK = sandbox.AtLeast(release, 5, 12)
 	if !m.OK {
 		m.Fix = "srt needs Linux " + minKernel + " or newer"
 	}
@@ -110,21 +110,6 @@ func kernel() Measure {
 		}
 	}
 	return m
-}
-
-// atLeast compares the version that a text begins with.
-func atLeast(version string, major, minor int) bool {
-	first, rest, _ := strings.Cut(version, ".")
-	second := rest
-	if end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
-		second = rest[:end]
-	}
-	a, err := strconv.Atoi(first)
-	if err != nil {
-		return false
-	}
-	b, err := strconv.Atoi(second)
-	return err == nil && (a > major || a == major && b >= minor)
 }
 
 func bubblewrap(ctx context.Context) Measure {
@@ -146,7 +131,7 @@ func bubblewrap(ctx context.Context) Measure {
 	switch {
 	case err != nil:
 		m.Detail = path + ": " + err.Error()
-	case !atLeast(version, 0, 8):
+	case !sandbox.AtLeast(version, 0, 8):
 		m.Fix = "srt needs bubblewrap 0.8 or newer"
 	default:
 		m.OK = true

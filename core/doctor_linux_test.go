@@ -35,8 +35,8 @@ func TestAtLeast(t *testing.T) {
 		"5.12": true, "5.12.0-generic": true, "5.11.99": false, "5.9": false, "6.1": true, "6.18.44-fc": true,
 		"4.4.0-19041-Microsoft": false, "10.0": true, "5": false, "": false, "x.y": false, "5.x": false,
 	} {
-		if got := atLeast(version, 5, 12); got != want {
-			t.Errorf("atLeast(%q, 5, 12) = %v", version, got)
+		if got := sandbox.AtLeast(version, 5, 12); got != want {
+			t.Errorf("sandbox.AtLeast(%q, 5, 12) = %v", version, got)
 		}
 	}
 }

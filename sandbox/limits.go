@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,12 +88,12 @@ func planLimits(l Limits, f facts, find func(controllers []string) *cgroupPlace)
 	case !f.root:
 		// Bubblewrap's first process counts too.
 		p.rlimit.processes = l.Processes + 1
-		if kernelAtLeast(f.release, 5, 14) {
+		if AtLeast(f.release, 5, 14) {
 			add(LimitProcesses, byNproc, true)
 		} else {
 			add(LimitProcesses, byNprocUser, true)
 		}
-	case kernelAtLeast(f.release, 6, 14):
+	case AtLeast(f.release, 6, 14):
 		// Before, the value was that of the whole system.
 		p.rlimit.pidMax = l.Processes + reservedPIDs + 1
 		add(LimitProcesses, byPidMax, true)
@@ -111,13 +110,19 @@ func planLimits(l Limits, f facts, find func(controllers []string) *cgroupPlace)
 	return p
 }
 
-// kernelAtLeast compares the version that a release begins with.
-func kernelAtLeast(release string, major, minor int) bool {
-	var a, b int
-	if n, err := fmt.Sscanf(release, "%d.%d", &a, &b); n != 2 || err != nil {
+// AtLeast compares the version that a text begins with, such as the release of a kernel.
+func AtLeast(version string, major, minor int) bool {
+	first, rest, _ := strings.Cut(version, ".")
+	second := rest
+	if end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		second = rest[:end]
+	}
+	a, err := strconv.Atoi(first)
+	if err != nil {
 		return false
 	}
-	return a > major || a == major && b >= minor
+	b, err := strconv.Atoi(second)
+	return err == nil && (a > major || a == major && b >= minor)
 }
 
 func (p *cgroupPlace) has(controller string) bool {
