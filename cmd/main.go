@@ -47,7 +47,6 @@ func Main(args []string, in, out, errw *os.File) int {
 		return t.fail(err)
 	}
 	if !line.help && !line.version && (line.verb == "" || line.verb == "run") {
-		quietStart()
 		return t.run(&line.run)
 	}
 	status := t.verb(line, args)
@@ -57,7 +56,7 @@ func Main(args []string, in, out, errw *os.File) int {
 	return status
 }
 
-// quietStart keeps the runtime on one processor for the time that a start takes
+// quietStart, which is called once bubblewrap runs, keeps the runtime on one processor for the time that a start takes
 // in a small folder. Its idle threads would look for work on the others, where
 // bubblewrap is setting the sandbox up: 0.5 ms of 11. What takes longer, such as
 // the search of a large tree, gets all of them.

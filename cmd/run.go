@@ -31,6 +31,8 @@ func (t streams) run(line *runLine) int {
 	if o.Logf != nil {
 		t.debugRun(o)
 	}
+	o.Prestarted = core.Prestart(o) // as early as can be: most of a start is waiting for it
+	quietStart()
 	h := newHandler(&o)
 	defer h.stop()
 	report, err := core.Run(context.Background(), o)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -25,8 +26,11 @@ import (
 //
 // When ctx ends, so does everything in the sandbox, at once.
 func Run(ctx context.Context, o Options) (event.Report, error) {
-	early := startEarly(o)
-	defer early.close()
+	early := o.Prestarted
+	if early == nil {
+		early = Prestart(o)
+	}
+	defer early.Close()
 	e, err := open(o)
 	if err != nil {
 		return event.Report{}, err
@@ -57,22 +61,23 @@ func Run(ctx context.Context, o Options) (event.Report, error) {
 	return e.run(ctx, box)
 }
 
-// earlyBox is a sandbox that was started before the settings were read, for what most
-// of them say. The kernel makes the namespaces while the rest is decided.
-type earlyBox struct {
+// Prestarted is a sandbox that was started before the settings were read, for what
+// most of them say. The kernel makes the namespaces while the rest is decided.
+type Prestarted struct {
 	start sandbox.Start
 	box   *sandbox.Sandbox // nil: none
 }
 
-// startEarly starts one. What goes wrong here does so again in take, or the settings
-// say something else.
-func startEarly(o Options) *earlyBox {
+// Prestart starts one, of which [Run] takes over what fits the settings. Only the
+// streams and Keep of the options count, and Run must get the same ones. What goes
+// wrong here does so again in Run, or the settings say something else.
+func Prestart(o Options) *Prestarted {
 	bwrap, err := sandbox.FindHelper("bwrap")
 	if err != nil {
-		return &earlyBox{}
+		return &Prestarted{}
 	}
 	o.fillStreams()
-	early := &earlyBox{start: sandbox.Start{Bwrap: bwrap, Listen: listenPorts, Keep: o.Keep, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr}}
+	early := &Prestarted{start: sandbox.Start{Bwrap: bwrap, Listen: listenPorts, Keep: o.Keep, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr}}
 	if early.box, err = sandbox.New(early.start); err != nil {
 		early.box = nil
 	}
@@ -80,16 +85,17 @@ func startEarly(o Options) *earlyBox {
 }
 
 // take gives the sandbox if it is what the settings ask for, else a new one.
-func (e *earlyBox) take(start sandbox.Start) (*sandbox.Sandbox, error) {
+func (e *Prestarted) take(start sandbox.Start) (*sandbox.Sandbox, error) {
 	if box := e.box; box != nil && start.Bwrap == e.start.Bwrap && start.Filter == e.start.Filter && (start.Limits == nil || start.Limits.Limits == sandbox.Limits{}) {
 		e.box = nil
 		return box, nil
 	}
-	e.close()
+	e.Close()
 	return sandbox.New(start) //nolint:wrapcheck // says what it means
 }
 
-func (e *earlyBox) close() {
+// Close ends what Run did not take over.
+func (e *Prestarted) Close() {
 	if e.box != nil {
 		e.box.Close()
 		e.box = nil
@@ -110,17 +116,15 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	if err := e.prepare(box); err != nil {
 		return event.Report{}, err
 	}
-	listeners, err := box.Listeners()
-	if err != nil {
-		return event.Report{}, err
-	}
-	helpers.Go(func() {
-		if err := e.server.Serve(ctx, listeners...); err != nil {
-			// Without it the command has no network, which is safe but puzzling.
-			e.o.Warnf("the proxy ended: %v", err)
-		}
+	err := box.Exec(func(listeners []net.Listener) {
+		helpers.Go(func() {
+			if err := e.server.Serve(ctx, listeners...); err != nil {
+				// Without it the command has no network, which is safe but puzzling.
+				e.o.Warnf("the proxy ended: %v", err)
+			}
+		})
 	})
-	if err := box.Exec(); err != nil {
+	if err != nil {
 		if number, ok := errors.AsType[sandbox.ExecError](err); ok {
 			err := number.Unwrap()
 			if errors.Is(err, fs.ErrNotExist) {

@@ -48,8 +48,7 @@ type Start struct {
 
 // runner is the seam between systems.
 type runner interface {
-	listeners() ([]net.Listener, error)
-	exec(plan *Plan) error
+	exec(plan *Plan, serve func([]net.Listener)) error
 	wait() Status
 	signal(sig os.Signal) error
 	reached() []string
@@ -68,7 +67,7 @@ type Sandbox struct {
 }
 
 // New starts the process that will become the sandbox. It returns when bubblewrap
-// runs; how that fares is told by Listeners and Exec. Every Sandbox must be ended
+// runs; how that fares is told by Exec. Every Sandbox must be ended
 // by Close.
 func New(start Start) (*Sandbox, error) {
 	// Nothing else is done meanwhile: until bubblewrap is executed, its process
@@ -80,10 +79,6 @@ func New(start Start) (*Sandbox, error) {
 	}
 	return &Sandbox{run: run}, nil
 }
-
-// Listeners are the sockets of Start.Listen, which accept connections from
-// inside. An address of a family that the kernel lacks has none.
-func (s *Sandbox) Listeners() ([]net.Listener, error) { return s.run.listeners() }
 
 // Prepare makes the placeholders of a plan. It can go on while the kernel still
 // makes the namespaces. [ErrMoved] asks for a new plan.
@@ -108,10 +103,12 @@ func (s *Sandbox) Prepare(plan *Plan) error {
 }
 
 // Exec carries the prepared plan out: the stage makes the mounts and becomes the
-// command. An [ExecError] says that the kernel did not start it, [ErrSetup] that
-// bubblewrap failed before.
-func (s *Sandbox) Exec() error {
-	return s.run.exec(s.plan)
+// command. Meanwhile serve, unless it is nil, gets the sockets of Start.Listen, which
+// accept connections from inside and are the sandbox's to close; an address of a
+// family that the kernel lacks has none. An [ExecError] says that the kernel did not
+// start the command, [ErrSetup] that bubblewrap failed before.
+func (s *Sandbox) Exec(serve func([]net.Listener)) error {
+	return s.run.exec(s.plan, serve)
 }
 
 // Kill ends everything in the sandbox at once.

@@ -20,16 +20,15 @@ import (
 type linuxRunner struct {
 	start Start
 	kept  []stage.Kept
-	sock  int // this end of the socket pair
-	pid   int // bubblewrap
-	ended chan struct{}
+	sock  int           // this end of the socket pair
+	pid   int           // bubblewrap
+	reap  func()        // waits for its end
+	ended chan struct{} // it has ended, as wstat says
 	wstat syscall.WaitStatus
 	group *cgroup // nil: none
 
-	inputs    map[int]int // those that the stage opened anew, by number
-	listening sync.Once
-	socks     []net.Listener
-	sockErr   error
+	inputs map[int]int // those that the stage opened anew, by number
+	socks  []net.Listener
 }
 
 func newRunner(start Start) (runner, error) {
@@ -59,6 +58,7 @@ func newRunner(start Start) (runner, error) {
 	files := []uintptr{start.Stdin.Fd(), start.Stdout.Fd(), start.Stderr.Fd(), uintptr(pair[1]), uintptr(filter), uintptr(exe)}
 	files, kept := keep(files, start.Keep)
 	r := &linuxRunner{start: start, kept: kept, sock: pair[0], ended: make(chan struct{})}
+	r.reap = sync.OnceFunc(r.waitForBwrap)
 	if p := start.Limits; p != nil && p.place != nil {
 		if r.group, err = makeCgroup(p); err != nil {
 			_ = unix.Close(pair[0])
@@ -167,6 +167,9 @@ func (r *linuxRunner) fork(files []uintptr) error {
 		// The parent-death signal comes when this thread ends, so it must not end
 		// before bubblewrap does. It also gets a session keyring of its own, which is
 		// what bubblewrap inherits: the caller's would be shared with the command.
+		// (It waits for that on a channel. In wait4(2) it would keep the one processor
+		// that the runtime has in the beginning until that takes it away, which can be
+		// milliseconds.)
 		runtime.LockOSThread()
 		_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
 		if err != nil && !errors.Is(err, unix.ENOSYS) {
@@ -176,17 +179,20 @@ func (r *linuxRunner) fork(files []uintptr) error {
 		pid, err := syscall.ForkExec(r.start.Bwrap, argv, attr)
 		r.pid = pid
 		started <- err
-		if err != nil {
-			return
+		if err == nil {
+			<-r.ended
 		}
-		for {
-			if _, err = syscall.Wait4(pid, &r.wstat, 0, nil); !errors.Is(err, syscall.EINTR) {
-				break
-			}
-		}
-		close(r.ended)
 	}()
 	return <-started
+}
+
+func (r *linuxRunner) waitForBwrap() {
+	for {
+		if _, err := syscall.Wait4(r.pid, &r.wstat, 0, nil); !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	close(r.ended)
 }
 
 // namespaceError explains why the kernel does not make the namespaces.
@@ -202,42 +208,39 @@ func namespaceError(err error) error {
 	return fmt.Errorf("starting the sandbox: %w", err)
 }
 
-func (r *linuxRunner) listeners() ([]net.Listener, error) {
-	r.listening.Do(func() { r.socks, r.sockErr = r.receiveListeners() })
-	return r.socks, r.sockErr
-}
-
-func (r *linuxRunner) receiveListeners() ([]net.Listener, error) {
+// receiveListeners takes over the sockets that the stage has made.
+func (r *linuxRunner) receiveListeners() error {
 	payload := make([]byte, 4096)
 	rights := make([]byte, unix.CmsgSpace(2*4*len(r.start.Listen)))
 	n, rn, err := r.receive(payload, rights)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if n == 0 || payload[0] != 'L' {
-		return nil, r.stageError(payload[:n])
+		return r.stageError(payload[:n])
 	}
 	fds, err := stage.ParseRights(rights[:rn])
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var socks []net.Listener
 	for _, fd := range fds {
 		f := os.NewFile(uintptr(fd), "listener")
 		sock, err := net.FileListener(f) // duplicates the descriptor
 		_ = f.Close()
 		if err != nil {
-			return socks, fmt.Errorf("taking over a listener of the sandbox: %w", err)
+			return fmt.Errorf("taking over a listener of the sandbox: %w", err)
 		}
-		socks = append(socks, sock)
+		r.socks = append(r.socks, sock)
 	}
-	return socks, nil
+	return nil
 }
 
 func (r *linuxRunner) receive(payload, rights []byte) (n, rn int, err error) {
 	for {
 		n, rn, _, _, err = unix.Recvmsg(r.sock, payload, rights, unix.MSG_CMSG_CLOEXEC)
-		if !errors.Is(err, unix.EINTR) {
+		// A stage that ends with an order unread says so by ECONNRESET, once; its words
+		// come after it.
+		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ECONNRESET) {
 			break
 		}
 	}
@@ -259,7 +262,7 @@ func (r *linuxRunner) stageError(payload []byte) error {
 		}
 		return ExecError(syscall.Errno(number))
 	}
-	<-r.ended
+	r.reap()
 	return fmt.Errorf("%w (%s)", ErrSetup, describe(r.wstat))
 }
 
@@ -270,10 +273,7 @@ func describe(w syscall.WaitStatus) string {
 	return "exit status " + strconv.Itoa(w.ExitStatus())
 }
 
-func (r *linuxRunner) exec(plan *Plan) error {
-	if _, err := r.listeners(); err != nil {
-		return err
-	}
+func (r *linuxRunner) exec(plan *Plan, serve func([]net.Listener)) error {
 	outside, err := namespaces()
 	if err != nil {
 		return err
@@ -290,8 +290,17 @@ func (r *linuxRunner) exec(plan *Plan) error {
 		return err
 	}
 	defer func() { _ = unix.Close(fd) }()
-	if err := unix.Sendmsg(r.sock, []byte("O"), unix.UnixRights(fd), nil, 0); err != nil {
+	// The order waits for the stage, so that the stage need not wait for it. Where that
+	// has ended already, it says below why.
+	err = unix.Sendmsg(r.sock, []byte("O"), unix.UnixRights(fd), nil, 0)
+	if err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
 		return fmt.Errorf("telling the stage its order: %w", err)
+	}
+	if err := r.receiveListeners(); err != nil {
+		return err
+	}
+	if serve != nil {
+		serve(r.socks)
 	}
 	// The socket closes when the stage has become the command; before, it may say
 	// what went wrong.
@@ -365,7 +374,7 @@ func memfile(data []byte) (int, error) {
 }
 
 func (r *linuxRunner) wait() Status {
-	<-r.ended
+	r.reap()
 	if r.wstat.Signaled() {
 		return Status{Code: 128 + int(r.wstat.Signal())}
 	}
@@ -411,7 +420,7 @@ func (r *linuxRunner) kill() {
 	case <-r.ended:
 	default:
 		_ = syscall.Kill(r.pid, syscall.SIGKILL)
-		<-r.ended
+		r.reap()
 	}
 }
 
