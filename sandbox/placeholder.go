@@ -40,7 +40,13 @@ import (
 type placeholders struct {
 	dir     string // of the journals
 	journal *os.File
-	locks   map[string]*os.File // by folder
+	locks   map[string]int // the folders, open, by their paths
+}
+
+// node is a name in a folder that is open.
+type node struct {
+	folder int
+	name   string
 }
 
 // Make is a placeholder of a plan, and a line of the journal.
@@ -59,7 +65,7 @@ const journalSuffix = ".journal"
 // could be placeholders of another run are locked too, so that its end does not
 // uncover them here.
 func makePlaceholders(stateDir string, wanted []Make, watch []string) (_ *placeholders, err error) {
-	p := &placeholders{dir: stateDir, locks: map[string]*os.File{}}
+	p := &placeholders{dir: stateDir, locks: map[string]int{}}
 	defer func() {
 		if err != nil {
 			p.release()
@@ -67,21 +73,14 @@ func makePlaceholders(stateDir string, wanted []Make, watch []string) (_ *placeh
 	}()
 	for _, path := range watch {
 		if looksEmpty(path) {
-			if err := p.lock(parent(path)); err != nil {
+			// One that cannot be opened has no placeholders of this user in it.
+			if _, err := p.lock(parent(path)); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}
 		}
 	}
 	if len(wanted) == 0 {
 		return p, nil
-	}
-	for _, e := range wanted {
-		// A folder that is a placeholder itself is covered by the lock on its own.
-		if dir := parent(e.Path); !slices.ContainsFunc(wanted, func(o Make) bool { return o.Path == dir }) {
-			if err := p.lock(dir); err != nil {
-				return nil, err
-			}
-		}
 	}
 	// The intent goes first, so that a kill right after a deed leaves a trace.
 	if err := p.writeJournal(wanted); err != nil {
@@ -106,30 +105,30 @@ func looksEmpty(path string) bool {
 	return false
 }
 
-// lock takes a shared lock on a folder. One that cannot be opened has no
-// placeholders of this user in it.
-func (p *placeholders) lock(dir string) error {
-	if p.locks[dir] != nil {
-		return nil
+// lock opens a folder that it comes to without a link on the way, and takes a shared
+// lock on it.
+func (p *placeholders) lock(dir string) (int, error) {
+	if folder, known := p.locks[dir]; known {
+		return folder, nil
 	}
-	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
-		return nil
+	folder, err := openFolder(dir)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
+		return -1, fmt.Errorf("%w: %q", ErrMoved, dir)
 	}
 	if err != nil {
-		return fmt.Errorf("locking the folder of a protected path: %w", err)
+		return -1, fmt.Errorf("locking the folder of a protected path: %w", err)
 	}
 	// Another run has it alone for the moment of a removal only; a command that
 	// locks it for longer must not hold up the start.
 	for try := 0; ; try++ {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+		err = unix.Flock(folder, unix.LOCK_SH|unix.LOCK_NB)
 		if err == nil {
-			p.locks[dir] = f
-			return nil
+			p.locks[dir] = folder
+			return folder, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) || try == 2000 {
-			_ = f.Close()
-			return fmt.Errorf("locking the folder %q of a protected path: %w", dir, err)
+			_ = unix.Close(folder)
+			return -1, fmt.Errorf("locking the folder %q of a protected path: %w", dir, err)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -177,25 +176,31 @@ func hiddenFile(dir string) (f *os.File, name string, err error) {
 	return nil, "", fmt.Errorf("locking %q: %w", name, err)
 }
 
-// make makes the placeholders that are not there yet.
+// make makes the placeholders that are not there yet: in the folder that is locked, since
+// its path may lead elsewhere meanwhile. One that is a placeholder itself is locked like
+// all others, or the end of a run that found it would take from it what is made here.
 func (p *placeholders) make(wanted []Make) error {
-	first := "" // the socket that the others are links to
+	var first node // the socket that the others are links to
 	for _, e := range wanted {
-		var err error
-		switch e.Form {
-		case PlaceholderDir:
-			err = unix.Mkdir(e.Path, 0o755)
-		case PlaceholderFile:
-			err = unix.Mknod(e.Path, unix.S_IFREG|0o644, 0)
-		case PlaceholderSocket:
-			err = makeLinked(&first, e.Path, unix.S_IFSOCK|0o444)
-		case PlaceholderDot:
-			err = makeDot(e.Path)
-		case NoPlaceholder:
+		folder, err := p.lock(parent(e.Path))
+		at := node{folder, filepath.Base(e.Path)}
+		switch {
+		case err != nil:
+		case e.Form == PlaceholderDir:
+			err = unix.Mkdirat(at.folder, at.name, 0o755)
+		case e.Form == PlaceholderFile:
+			err = makeNode(at, unix.S_IFREG|0o644)
+		case e.Form == PlaceholderSocket:
+			err = makeLinked(&first, at, unix.S_IFSOCK|0o444)
+		case e.Form == PlaceholderDot:
+			err = makeDot(at)
+		default:
 			err = errors.New("bug: nothing to make")
 		}
 		switch {
 		case err == nil, errors.Is(err, fs.ErrExist):
+		case errors.Is(err, ErrMoved):
+			return err
 		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("%w: %q", ErrMoved, parent(e.Path))
 		default:
@@ -207,17 +212,17 @@ func (p *placeholders) make(wanted []Make) error {
 
 // makeLinked makes a node by a link to the first one, which takes half the time, or anew
 // where there is none, or no link is possible.
-func makeLinked(first *string, path string, mode uint32) error {
-	if *first != "" {
-		if err := unix.Link(*first, path); err == nil || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOENT) {
+func makeLinked(first *node, at node, mode uint32) error {
+	if first.name != "" {
+		if err := unix.Linkat(first.folder, first.name, at.folder, at.name, 0); err == nil || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOENT) {
 			return err //nolint:wrapcheck // the caller names the path
 		}
 	}
-	err := unix.Mknod(path, mode, 0)
+	err := makeNode(at, mode)
 	if err == nil {
-		*first = path
+		*first = at
 	}
-	return err //nolint:wrapcheck // likewise
+	return err
 }
 
 // dot is the text of a PlaceholderDot.
@@ -225,35 +230,59 @@ const dot = ".\n"
 
 // makeDot makes a file that is complete as soon as it has its name: git may read it
 // at any time.
-func makeDot(path string) error {
-	f, err := unnamedFile(parent(path))
+func makeDot(at node) error {
+	f, err := unnamedFile(at.folder)
 	if err != nil { // a file system that cannot do that
-		if f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644); err != nil { //nolint:gosec // as git makes its files
+		if f, err = unix.Openat(at.folder, at.name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_CLOEXEC, 0o644); err != nil {
 			return err //nolint:wrapcheck // the caller names the path
 		}
-		defer func() { _ = f.Close() }()
-		_, err = f.WriteString(dot)
+		defer func() { _ = unix.Close(f) }()
+		_, err = unix.Write(f, []byte(dot))
 		return err //nolint:wrapcheck // likewise
 	}
-	defer func() { _ = f.Close() }()
-	if _, err := f.WriteString(dot); err != nil {
+	defer func() { _ = unix.Close(f) }()
+	if _, err := unix.Write(f, []byte(dot)); err != nil {
 		return err //nolint:wrapcheck // likewise
 	}
-	return nameFile(f, path)
+	return nameFile(f, at)
+}
+
+// isDot tells a PlaceholderDot, which may lack its text when its maker was killed.
+func isDot(at node) bool {
+	f, err := unix.Openat(at.folder, at.name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(f) }()
+	var stat unix.Stat_t
+	if unix.Fstat(f, &stat) != nil || modeOf(&stat)&unix.S_IFMT != unix.S_IFREG {
+		return false
+	}
+	var text [len(dot) + 1]byte
+	n, err := unix.Read(f, text[:])
+	return err == nil && strings.HasPrefix(dot, string(text[:n]))
 }
 
 // release ends this run's locks and removes what nobody else needs: its own
 // placeholders and those of runs that were killed.
 func (p *placeholders) release() {
-	for dir, f := range p.locks {
-		_ = f.Close()
-		delete(p.locks, dir)
+	for _, folder := range p.locks {
+		_ = unix.Flock(folder, unix.LOCK_UN)
 	}
 	if p.journal != nil {
 		_ = p.journal.Close()
 		p.journal = nil
 	}
-	sweep(p.dir)
+	sweep(p.dir, p.locks)
+	p.unlock()
+}
+
+// unlock ends the locks, as the end of the process does.
+func (p *placeholders) unlock() {
+	for _, folder := range p.locks {
+		_ = unix.Close(folder)
+	}
+	clear(p.locks)
 }
 
 // endedRun is the journal of a run that has ended, locked.
@@ -264,8 +293,10 @@ type endedRun struct {
 }
 
 // sweep removes the placeholders of ended runs as far as nobody holds them, all in
-// one go: one run may have made its own in the folder that another one left.
-func sweep(dir string) {
+// one go: one run may have made its own in the folder that another one left. Folders
+// that are open, by their paths, are not looked for again, since these may lead elsewhere
+// now; those that it makes use of are taken out of the map.
+func sweep(dir string, open map[string]int) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return
@@ -286,7 +317,7 @@ func sweep(dir string) {
 			all = append(all, run.entries...)
 		}
 	}
-	kept := removeAll(all)
+	kept := removeAll(all, open)
 	for _, run := range runs {
 		if !slices.ContainsFunc(run.entries, func(e Make) bool { return kept[e.Path] }) {
 			_ = os.Remove(run.name)
@@ -322,66 +353,89 @@ func openEnded(name string) (endedRun, bool) {
 	return run, true
 }
 
+// What takeAlone has instead of a folder.
+const (
+	gone = -1 // there is none, and so nothing in it
+	held = -2 // others hold it, or its path leads through a link now
+)
+
 // removeAll removes placeholders as far as nobody holds their folders, and names
 // those that had to stay.
-func removeAll(entries []Make) (kept map[string]bool) {
-	alone := map[string]*os.File{} // folders by whether they could be locked alone
+func removeAll(entries []Make, open map[string]int) (kept map[string]bool) {
+	alone := map[string]int{}
 	defer func() {
-		for _, f := range alone {
-			_ = f.Close()
+		for _, folder := range alone {
+			if folder >= 0 {
+				_ = unix.Close(folder)
+			}
 		}
 	}()
-	held := func(dir string) bool {
-		if _, known := alone[dir]; !known {
-			alone[dir] = lockAlone(dir)
+	take := func(dir string) int {
+		if folder, known := alone[dir]; known {
+			return folder
 		}
-		return alone[dir] == nil
+		folder, own := open[dir]
+		var err error
+		if up, known := alone[parent(dir)]; own {
+			delete(open, dir)
+		} else if known && up >= 0 {
+			folder, err = unix.Openat(up, filepath.Base(dir), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		} else {
+			folder, err = openFolder(dir)
+		}
+		if err == nil {
+			folder = takeAlone(folder)
+		} else if folder = held; errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+			folder = gone
+		}
+		alone[dir] = folder
+		return folder
 	}
 	kept = map[string]bool{}
 	slices.SortFunc(entries, func(a, b Make) int { return cmp.Compare(b.Path, a.Path) }) // deepest first
 	for _, e := range entries {
+		up := take(parent(e.Path))
+		switch {
 		// A folder that a run relies on may hold that run's own.
-		if held(parent(e.Path)) || e.Form == PlaceholderDir && held(e.Path) || !removePlaceholder(e) {
+		case up == held, e.Form == PlaceholderDir && take(e.Path) == held:
+			kept[e.Path] = true
+		case up == gone:
+		case !removePlaceholder(node{up, filepath.Base(e.Path)}, e.Form):
 			kept[e.Path] = true
 		}
 	}
 	return kept
 }
 
-// lockAlone locks a folder for a removal. It gives nil if others hold it, and a
-// file that locks nothing if there is no such folder any more.
-func lockAlone(dir string) *os.File {
-	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return os.NewFile(^uintptr(0), "")
+// takeAlone locks a folder for a removal, or closes it.
+func takeAlone(folder int) int {
+	if unix.Flock(folder, unix.LOCK_EX|unix.LOCK_NB) != nil {
+		_ = unix.Close(folder)
+		return held
 	}
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		_ = f.Close()
-		return nil
-	}
-	return f
+	return folder
 }
 
 // removePlaceholder removes what still looks as it was made. A folder with
 // something in it stays, and so does what somebody put in its place. It reports false
 // if another try may do better.
-func removePlaceholder(e Make) bool {
+func removePlaceholder(at node, form Placeholder) bool {
 	var err error
-	switch e.Form {
+	switch form {
 	case PlaceholderDir:
-		err = unix.Rmdir(e.Path)
+		err = unix.Unlinkat(at.folder, at.name, unix.AT_REMOVEDIR)
 	case PlaceholderDot:
-		if text, readErr := readRegular(e.Path, 16); readErr == nil && string(text) == dot {
-			err = unix.Unlink(e.Path)
+		if isDot(at) {
+			err = unix.Unlinkat(at.folder, at.name, 0)
 		}
 	case PlaceholderFile, PlaceholderSocket, NoPlaceholder:
 		var stat unix.Stat_t
-		if unix.Lstat(e.Path, &stat) != nil || stat.Size != 0 {
+		if unix.Fstatat(at.folder, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil || stat.Size != 0 {
 			return true
 		}
-		if kind := stat.Mode & unix.S_IFMT; kind == unix.S_IFSOCK && e.Form == PlaceholderSocket ||
-			kind == unix.S_IFREG && e.Form == PlaceholderFile {
-			err = unix.Unlink(e.Path)
+		if kind := modeOf(&stat) & unix.S_IFMT; kind == unix.S_IFSOCK && form == PlaceholderSocket ||
+			kind == unix.S_IFREG && form == PlaceholderFile {
+			err = unix.Unlinkat(at.folder, at.name, 0)
 		}
 	}
 	return err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST)

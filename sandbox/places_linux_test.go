@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -28,4 +30,85 @@ func TestListingPipe(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("it waits for the pipe")
 	}
+}
+
+// Placeholders are made and removed in the folder that was looked at, wherever its path
+// leads meanwhile.
+func TestPlaceholdersOfMovedFolder(t *testing.T) {
+	work, state, other := folder(t), folder(t), folder(t)
+	dir, away := filepath.Join(work, "dir"), filepath.Join(work, "away")
+	mkdir := func() {
+		t.Helper()
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mkdir()
+	wanted := []Make{{filepath.Join(dir, ".envrc"), PlaceholderSocket}, {filepath.Join(dir, ".vscode"), PlaceholderDir}, {filepath.Join(dir, "file"), PlaceholderFile}}
+	write(t, filepath.Join(other, "file"), "")
+	swap := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds, err := makePlaceholders(state, wanted, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swap(dir, away)
+	if err := os.Symlink(other, dir); err != nil {
+		t.Fatal(err)
+	}
+	holds.release()
+	wantEmpty(t, away)
+	wantFile(t, filepath.Join(other, "file"), "")
+	wantEmpty(t, state)
+
+	// None are made through a link, and those of a killed run stay noted.
+	if _, err := makePlaceholders(state, wanted, nil); !errors.Is(err, ErrMoved) {
+		t.Errorf("%v, want %v", err, ErrMoved)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	swap(away, dir)
+	if holds, err = makePlaceholders(state, wanted, nil); err != nil {
+		t.Fatal(err)
+	}
+	holds.unlock()
+	_ = holds.journal.Close()
+	swap(dir, away)
+	if err := os.Symlink(other, dir); err != nil {
+		t.Fatal(err)
+	}
+	sweep(state, nil)
+	wantFile(t, filepath.Join(other, "file"), "")
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	swap(away, dir)
+	sweep(state, nil)
+	wantEmpty(t, dir)
+	wantEmpty(t, state)
+
+	// Where the folder is gone, there is nothing left to note.
+	if holds, err = makePlaceholders(state, wanted, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	holds.release()
+	wantEmpty(t, state)
+	if holds, err = makePlaceholders(state, []Make{{filepath.Join(other, "x"), PlaceholderSocket}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	holds.unlock()
+	_ = holds.journal.Close()
+	if err := os.RemoveAll(other); err != nil {
+		t.Fatal(err)
+	}
+	sweep(state, nil)
+	wantEmpty(t, state)
 }

@@ -113,7 +113,7 @@ func (r *resolver) allowWrite(rule PathRule) error {
 	case !at.trusted():
 		r.notef("%s: %q is a symlink to another place, so it opens nothing; name the place itself", rule.Reason, rule.Path)
 		return nil
-	case at.missing != "" && at.dir() && rule.Make && unix.Access(at.real, unix.W_OK) == nil:
+	case at.missing != "" && at.dir() && rule.Make && makeable(at.real) == nil:
 		r.makeCache(at, rule)
 		return nil
 	case at.missing != "" || unreachable(at.err):
@@ -203,26 +203,27 @@ func (r *resolver) denyWrite(path, reason string, absent, cover Placeholder, exc
 	switch err := makeable(existing); {
 	case err == nil:
 		r.absent(existing, missing, reason, absent, cover)
-	case errors.Is(err, errOwnFolder):
+	case errors.Is(err, errClosed):
 		// The command could open the folder by chmod and srt would have to, too.
-		r.notef("%q is closed to its owner, so nothing can stand in for %q there; it is read-only", existing, missing)
+		r.notef("%q is closed to who runs the command, so nothing can stand in for %q there; it is read-only", existing, missing)
 		r.at(existing, true, reason).denyWrite = true
 	default: // the command cannot make anything there either
 	}
 	return nil
 }
 
-var errOwnFolder = errors.New("the folder is closed, and belongs to who runs the command")
+var errClosed = errors.New("the folder is closed, and the command could make something in it all the same")
 
-// makeable reports why nothing can be made in a folder.
+// makeable reports why nothing can be made in a folder, and removed again: to lock it, it
+// must be open for reading too.
 func makeable(dir string) error {
-	err := unix.Access(dir, unix.W_OK)
+	err := unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK)
 	if err == nil || errors.Is(err, unix.EROFS) {
 		return err //nolint:wrapcheck // only looked at
 	}
 	var stat unix.Stat_t
-	if statErr := unix.Stat(dir, &stat); statErr != nil || int(stat.Uid) == os.Getuid() {
-		return errOwnFolder
+	if statErr := unix.Stat(dir, &stat); statErr != nil || int(stat.Uid) == os.Getuid() || unix.Access(dir, unix.W_OK|unix.X_OK) == nil {
+		return errClosed
 	}
 	return err //nolint:wrapcheck // only looked at
 }

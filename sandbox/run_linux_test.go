@@ -234,9 +234,7 @@ func TestPlaceholdersOfAKilledRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(work, "full/of"), "work")
-	for _, f := range killed.locks { // what the kernel does for a killed process
-		f.Close()
-	}
+	killed.unlock()
 	killed.journal.Close()
 	write(t, filepath.Join(state, ".ABORTED"), "1 \"/half")
 	next, err := makePlaceholders(state, nil, nil)
@@ -262,16 +260,14 @@ func TestPlaceholdersOfTwoKilledRuns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, f := range killed.locks {
-				f.Close()
-			}
+			killed.unlock()
 			name := filepath.Join(state, filepath.Base(killed.journal.Name())[1:]+journalSuffix)
 			if err := os.Rename(name, filepath.Join(state, order[i]+journalSuffix)); err != nil {
 				t.Fatal(err)
 			}
 			killed.journal.Close()
 		}
-		sweep(state)
+		sweep(state, nil)
 		wantEmpty(t, work)
 		wantEmpty(t, state)
 	}
@@ -285,19 +281,39 @@ func TestPlaceholderAroundThoseOfALivingRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range killed.locks {
-		f.Close()
-	}
+	killed.unlock()
 	killed.journal.Close()
 	living, err := makePlaceholders(state, []Make{{filepath.Join(work, ".claude/commands"), PlaceholderDir}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sweep(state)
+	sweep(state, nil)
 	if _, err := os.Stat(filepath.Join(work, ".claude/commands")); err != nil {
 		t.Error(err)
 	}
 	living.release()
+	wantEmpty(t, work)
+	wantEmpty(t, state)
+}
+
+// Two runs that find nothing both make a folder and something in it: the end of the one
+// takes neither from the other.
+func TestPlaceholdersOfTwoFirstRuns(t *testing.T) {
+	work, state := folder(t), folder(t)
+	wanted := []Make{{filepath.Join(work, ".claude"), PlaceholderDir}, {filepath.Join(work, ".claude/commands"), PlaceholderDir}}
+	var runs []*placeholders
+	for range 2 {
+		run, err := makePlaceholders(state, wanted, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
+	}
+	runs[0].release()
+	if _, err := os.Stat(wanted[1].Path); err != nil {
+		t.Error(err)
+	}
+	runs[1].release()
 	wantEmpty(t, work)
 	wantEmpty(t, state)
 }
@@ -331,13 +347,15 @@ func TestClosedFolder(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("nothing is closed to root")
 	}
-	if err := os.Chmod(work, 0o555); err != nil {
-		t.Fatal(err)
-	}
-	b.run("chmod 755 .; echo evil >.bashrc")
-	wantEmpty(t, work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		t.Fatal(err)
+	for _, mode := range []os.FileMode{0o555, 0o333} {
+		if err := os.Chmod(work, mode); err != nil {
+			t.Fatal(err)
+		}
+		b.run("chmod 755 .; echo evil >.bashrc")
+		if err := os.Chmod(work, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		wantEmpty(t, work)
 	}
 	if code, _ := b.run("chmod 700 .; echo fine >file"); code != 0 {
 		t.Errorf("status %d in an open one", code)
