@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -135,6 +137,13 @@ type fileStamp struct {
 	dev, ino     uint64
 	mtime, ctime int64
 	links        uint64
+	blank        bool // an empty file or a socket, as placeholders of other runs are
+}
+
+// saysNothing reports whether a file of that mode and size is blank.
+func saysNothing(mode uint32, size int64) bool {
+	kind := mode & unix.S_IFMT
+	return kind == unix.S_IFSOCK || kind == unix.S_IFREG && size == 0
 }
 
 func stampOf(path string) (fileStamp, bool) {
@@ -156,7 +165,10 @@ type watcher struct {
 func (l *ledger) watch() *watcher {
 	w := &watcher{ledger: *l, before: make(map[string]fileStamp, len(l.files)), began: kernelNow()}
 	for _, path := range l.files {
-		w.before[path], _ = stampOf(path)
+		// One that has gone again was a placeholder of another run.
+		if stamp, ok := stampOf(path); ok {
+			w.before[path] = stamp
+		}
 	}
 	w.git.watch()
 	w.links = newLinkWatch(w)
@@ -168,9 +180,10 @@ func (w *watcher) changes() []Change {
 	deadline := time.Now().Add(ledgerTime)
 	var out []Change
 	for path, before := range w.before {
-		if now, ok := stampOf(path); !ok || now != before {
-			out = append(out, Change{ChangedLater, path, w.names.match(parent(path), []byte(filepath.Base(path)))})
+		if now, ok := stampOf(path); ok && now == before || before.blank && empty(path) {
+			continue
 		}
+		out = append(out, Change{ChangedLater, path, w.names.match(parent(path), []byte(filepath.Base(path)))})
 	}
 	made, repos, unseen := w.made(deadline)
 	out = append(out, made...)
@@ -349,7 +362,7 @@ func empty(path string) bool {
 	}
 	if info.IsDir() {
 		entries, err := os.ReadDir(path)
-		return err == nil && len(entries) == 0
+		return err == nil && len(entries) == 0 || errors.Is(err, fs.ErrNotExist) // gone meanwhile
 	}
 	return info.Mode().Type() == os.ModeSocket || info.Mode().IsRegular() && info.Size() == 0
 }

@@ -31,10 +31,14 @@ import (
 // All sockets are links to one. Files are not: what somebody outside writes into one of
 // them meanwhile must not stand in all others.
 //
-// Each run holds a shared lock on the folders that it has placeholders in. Whoever
-// can lock a folder alone is the last, and removes them. The kernel drops locks
-// with the process: what a killed srt leaves is found through its journal, which
-// it held locked too, by the next one that starts or ends.
+// Each run holds a shared lock on the folders that it has placeholders in, and on those
+// in which something that it found could be a placeholder. Whoever can lock a folder alone
+// is the last, and removes them. The kernel drops locks with the process: what a killed
+// srt leaves is found through its journal, which it held locked too, by the next one that
+// ends.
+//
+// A lock holds what is there once it is taken. What went before, since the plan was made,
+// asks for another plan.
 
 // placeholders are those that one run relies on.
 type placeholders struct {
@@ -61,22 +65,30 @@ var ErrMoved = errors.New("the tree changed while starting")
 
 const journalSuffix = ".journal"
 
-// makePlaceholders makes what the plan names. The folders of watched paths that
-// could be placeholders of another run are locked too, so that its end does not
-// uncover them here.
-func makePlaceholders(stateDir string, wanted []Make, watch []string) (_ *placeholders, err error) {
+// rests are the paths that a plan found and rests on. Any of them may be a placeholder of
+// another run, and would go with its end.
+type rests struct {
+	paths  []string
+	caches []string // write roots that runs make: these do not stay empty
+}
+
+// makePlaceholders makes what the plan names, and holds on to what it rests on: the
+// folders in which that could be a placeholder of another run are locked too.
+func makePlaceholders(stateDir string, wanted []Make, on rests) (_ *placeholders, err error) {
 	p := &placeholders{dir: stateDir, locks: map[string]int{}}
 	defer func() {
 		if err != nil {
 			p.release()
 		}
 	}()
-	for _, path := range watch {
-		if looksEmpty(path) {
-			// One that cannot be opened has no placeholders of this user in it.
-			if _, err := p.lock(parent(path)); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
-				return nil, err
-			}
+	for _, path := range on.paths {
+		if err := p.holdOn(path, looksEmpty); err != nil {
+			return nil, err
+		}
+	}
+	for _, path := range on.caches {
+		if err := p.holdOn(path, isThere); err != nil {
+			return nil, err
 		}
 	}
 	if len(wanted) == 0 {
@@ -89,20 +101,45 @@ func makePlaceholders(stateDir string, wanted []Make, watch []string) (_ *placeh
 	return p, p.make(wanted)
 }
 
-// looksEmpty reports whether a path may be a placeholder: one look tells no more
-// of a folder than that it has no folders.
-func looksEmpty(path string) bool {
-	var stat unix.Stat_t
-	if unix.Lstat(path, &stat) != nil {
-		return false
+// holdOn locks the folder of what exists, if that may be a placeholder.
+func (p *placeholders) holdOn(path string, may func(path string) (bool, error)) error {
+	yes, err := may(path)
+	if _, locked := p.locks[parent(path)]; yes && !locked {
+		// A folder that cannot be opened has no placeholders of this user in it.
+		if _, err := p.lock(parent(path)); errors.Is(err, fs.ErrPermission) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		_, err = may(path) // it could go until now
 	}
+	if err != nil {
+		return fmt.Errorf("%w: %q", ErrMoved, path)
+	}
+	return nil
+}
+
+// looksEmpty reports whether a path may be a placeholder: one look tells no more
+// of a folder than that it has no folders. It fails if there is nothing.
+func looksEmpty(path string) (bool, error) {
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return false, err //nolint:wrapcheck // only looked at
+	}
+	// Of what cannot be looked at, the zero mode is none of these.
 	switch stat.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
-		return stat.Nlink <= 2
+		return stat.Nlink <= 2, nil
 	case unix.S_IFREG, unix.S_IFSOCK:
-		return stat.Size <= int64(len(dot))
+		return stat.Size <= int64(len(dot)), nil
 	}
-	return false
+	return false, nil
+}
+
+// isThere fails if there is nothing.
+func isThere(path string) (bool, error) {
+	_, err := looksEmpty(path)
+	return err == nil, err
 }
 
 // lock opens a folder that it comes to without a link on the way, and takes a shared
@@ -112,7 +149,7 @@ func (p *placeholders) lock(dir string) (int, error) {
 		return folder, nil
 	}
 	folder, err := openFolder(dir)
-	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENOENT) {
 		return -1, fmt.Errorf("%w: %q", ErrMoved, dir)
 	}
 	if err != nil {
@@ -120,18 +157,36 @@ func (p *placeholders) lock(dir string) (int, error) {
 	}
 	// Another run has it alone for the moment of a removal only; a command that
 	// locks it for longer must not hold up the start.
-	for try := 0; ; try++ {
-		err = unix.Flock(folder, unix.LOCK_SH|unix.LOCK_NB)
-		if err == nil {
-			p.locks[dir] = folder
-			return folder, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || try == 2000 {
-			_ = unix.Close(folder)
-			return -1, fmt.Errorf("locking the folder %q of a protected path: %w", dir, err)
+	err = lockSoon(folder, unix.LOCK_SH, 2*time.Second)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("locking the folder %q of a protected path: %w", dir, err)
+	case !leadsTo(dir, folder):
+		err = fmt.Errorf("%w: %q", ErrMoved, dir)
+	default:
+		p.locks[dir] = folder
+		return folder, nil
+	}
+	_ = unix.Close(folder)
+	return -1, err
+}
+
+// lockSoon locks a file, and waits for others a little.
+func lockSoon(f, how int, most time.Duration) error {
+	for end := time.Now().Add(most); ; {
+		err := unix.Flock(f, how|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+			return err //nolint:wrapcheck // the caller names the file
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// leadsTo reports whether a path still leads to a folder that is open: until it was locked
+// the folder could be removed, and made anew.
+func leadsTo(path string, folder int) bool {
+	var now, then unix.Stat_t
+	return unix.Stat(path, &now) == nil && unix.Fstat(folder, &then) == nil && now.Dev == then.Dev && now.Ino == then.Ino
 }
 
 func (p *placeholders) writeJournal(entries []Make) error {
@@ -139,41 +194,42 @@ func (p *placeholders) writeJournal(entries []Make) error {
 	for _, e := range entries {
 		fmt.Fprintf(&lines, "%d %q\n", e.Form, e.Path)
 	}
-	if err := os.MkdirAll(p.dir, 0o700); err != nil {
-		return fmt.Errorf("making the folder of the journal of placeholders: %w", err)
+	var err error
+	for range 100 {
+		if p.journal, err = newJournal(p.dir, lines.Bytes()); err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EWOULDBLOCK) {
+			break
+		}
+		// Who sweeps took it for that of a killed run; or its folder is not there, or has
+		// gone again with one around it that was a placeholder.
+		if mkErr := os.MkdirAll(p.dir, 0o700); mkErr != nil && !errors.Is(mkErr, fs.ErrNotExist) {
+			err = mkErr
+			break
+		}
 	}
-	// Its name shows only when it is complete and locked.
-	f, hidden, err := hiddenFile(p.dir)
-	if err != nil {
-		return fmt.Errorf("making the journal of placeholders: %w", err)
-	}
-	_, err = f.Write(lines.Bytes())
-	if err == nil {
-		err = os.Rename(hidden, filepath.Join(p.dir, filepath.Base(hidden)[1:]+journalSuffix))
-	}
-	if err != nil {
-		_ = os.Remove(hidden)
-		_ = f.Close()
-		return fmt.Errorf("writing the journal of placeholders in %q: %w", p.dir, err)
-	}
-	p.journal = f
-	return nil
+	return fmt.Errorf("writing the journal of placeholders in %q: %w", p.dir, err)
 }
 
-// hiddenFile makes a new file and locks it. Who sweeps may lock it first, and takes it
-// for that of a killed run.
-func hiddenFile(dir string) (f *os.File, name string, err error) {
-	for range 100 {
-		name = filepath.Join(dir, "."+rand.Text())
-		if f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
-			return nil, "", err //nolint:wrapcheck // names the file
-		}
-		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
-			return f, name, nil
-		}
-		_ = f.Close()
+// newJournal makes a journal. Its name shows only when it is complete and locked.
+func newJournal(dir string, text []byte) (*os.File, error) {
+	name := rand.Text()
+	hidden := filepath.Join(dir, "."+name)
+	f, err := os.OpenFile(hidden, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // names the file
 	}
-	return nil, "", fmt.Errorf("locking %q: %w", name, err)
+	if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+		if _, err = f.Write(text); err == nil {
+			if err = os.Rename(hidden, filepath.Join(dir, name+journalSuffix)); err == nil {
+				return f, nil
+			}
+		}
+		_ = os.Remove(hidden)
+	}
+	_ = f.Close()
+	return nil, err //nolint:wrapcheck // the caller names the folder
 }
 
 // make makes the placeholders that are not there yet: in the folder that is locked, since
@@ -198,16 +254,27 @@ func (p *placeholders) make(wanted []Make) error {
 			err = errors.New("bug: nothing to make")
 		}
 		switch {
-		case err == nil, errors.Is(err, fs.ErrExist):
+		case err == nil, errors.Is(err, fs.ErrExist) && standsFor(at, e.Form):
 		case errors.Is(err, ErrMoved):
 			return err
-		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("%w: %q", ErrMoved, parent(e.Path))
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist):
+			return fmt.Errorf("%w: %q", ErrMoved, e.Path)
 		default:
 			return fmt.Errorf("making the placeholder %q of a protected path: %w", e.Path, err)
 		}
 	}
 	return nil
+}
+
+// standsFor reports whether what others made meanwhile can be covered like the placeholder
+// that was planned: a folder, or none.
+func standsFor(at node, form Placeholder) bool {
+	var stat unix.Stat_t
+	if unix.Fstatat(at.folder, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return false
+	}
+	kind := modeOf(&stat) & unix.S_IFMT
+	return kind != unix.S_IFLNK && (kind == unix.S_IFDIR) == (form == PlaceholderDir)
 }
 
 // makeLinked makes a node by a link to the first one, which takes half the time, or anew
@@ -263,12 +330,10 @@ func isDot(at node) bool {
 	return err == nil && strings.HasPrefix(dot, string(text[:n]))
 }
 
-// release ends this run's locks and removes what nobody else needs: its own
-// placeholders and those of runs that were killed.
+// release removes what nobody else needs, its own placeholders and those of runs that were
+// killed, and ends this run's locks. They hold until then: a folder that another one has
+// removed and made anew would be looked for where it was.
 func (p *placeholders) release() {
-	for _, folder := range p.locks {
-		_ = unix.Flock(folder, unix.LOCK_UN)
-	}
 	if p.journal != nil {
 		_ = p.journal.Close()
 		p.journal = nil
@@ -297,7 +362,16 @@ type endedRun struct {
 // that are open, by their paths, are not looked for again, since these may lead elsewhere
 // now; those that it makes use of are taken out of the map.
 func sweep(dir string, open map[string]int) {
-	names, err := os.ReadDir(dir)
+	// One after the other: of two that end at once, each would leave what the other one
+	// has locked, for nobody to come. Where a command keeps it locked, which it may since it
+	// can read the folder, that is left for the next run.
+	state, err := os.Open(dir)
+	if err != nil {
+		return
+	}
+	defer func() { _ = state.Close() }()
+	_ = lockSoon(int(state.Fd()), unix.LOCK_EX, time.Second/2)
+	names, err := state.ReadDir(-1)
 	if err != nil {
 		return
 	}

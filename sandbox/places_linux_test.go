@@ -52,7 +52,7 @@ func TestPlaceholdersOfMovedFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	holds, err := makePlaceholders(state, wanted, nil)
+	holds, err := makePlaceholders(state, wanted, rests{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,14 +66,14 @@ func TestPlaceholdersOfMovedFolder(t *testing.T) {
 	wantEmpty(t, state)
 
 	// None are made through a link, and those of a killed run stay noted.
-	if _, err := makePlaceholders(state, wanted, nil); !errors.Is(err, ErrMoved) {
+	if _, err := makePlaceholders(state, wanted, rests{}); !errors.Is(err, ErrMoved) {
 		t.Errorf("%v, want %v", err, ErrMoved)
 	}
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
 	swap(away, dir)
-	if holds, err = makePlaceholders(state, wanted, nil); err != nil {
+	if holds, err = makePlaceholders(state, wanted, rests{}); err != nil {
 		t.Fatal(err)
 	}
 	holds.unlock()
@@ -93,7 +93,7 @@ func TestPlaceholdersOfMovedFolder(t *testing.T) {
 	wantEmpty(t, state)
 
 	// Where the folder is gone, there is nothing left to note.
-	if holds, err = makePlaceholders(state, wanted, nil); err != nil {
+	if holds, err = makePlaceholders(state, wanted, rests{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
@@ -101,7 +101,7 @@ func TestPlaceholdersOfMovedFolder(t *testing.T) {
 	}
 	holds.release()
 	wantEmpty(t, state)
-	if holds, err = makePlaceholders(state, []Make{{filepath.Join(other, "x"), PlaceholderSocket}}, nil); err != nil {
+	if holds, err = makePlaceholders(state, []Make{{filepath.Join(other, "x"), PlaceholderSocket}}, rests{}); err != nil {
 		t.Fatal(err)
 	}
 	holds.unlock()

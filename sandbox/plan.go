@@ -26,6 +26,7 @@ type Plan struct {
 
 	Make  []Make   // placeholders
 	Watch []string // protected paths that are compared at the end
+	on    rests
 
 	ledger   ledger
 	TempSize uint64 // see Spec
@@ -80,6 +81,9 @@ func (r *resolver) fill(plan *Plan) error {
 		if p.denyWrite || p.protect || p.link {
 			plan.Watch = append(plan.Watch, p.path)
 		}
+		if r.planned[p.path] == NoPlaceholder {
+			plan.on.paths = append(plan.on.paths, p.path)
+		}
 		if p.path == "/" && p.allowWrite && !p.denyWrite {
 			base = writable
 		}
@@ -92,7 +96,7 @@ func (r *resolver) fill(plan *Plan) error {
 		return fmt.Errorf("the rules need %d mounts, which is more than %d; name folders instead of what is in them", n, maxMounts)
 	}
 	plan.ledger = r.ledger
-	plan.Make = r.placeholders
+	plan.Make, plan.on.caches = r.placeholders, r.caches
 	plan.Notes, plan.Warnings = r.notes, r.warnings
 	slices.Sort(plan.Watch)
 	plan.ledger.denied = plan.Watch

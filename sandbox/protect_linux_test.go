@@ -127,7 +127,7 @@ func TestRepoPaths(t *testing.T) {
 func TestPlaceholderDot(t *testing.T) {
 	work, state := folder(t), folder(t)
 	path := filepath.Join(work, "commondir")
-	holds, err := makePlaceholders(state, []Make{{path, PlaceholderDot}}, nil)
+	holds, err := makePlaceholders(state, []Make{{path, PlaceholderDot}}, rests{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestPlaceholderDot(t *testing.T) {
 
 	// What somebody else put there stays.
 	write(t, path, "..\n")
-	if holds, err = makePlaceholders(state, []Make{{path, PlaceholderDot}}, []string{path}); err != nil {
+	if holds, err = makePlaceholders(state, []Make{{path, PlaceholderDot}}, rests{paths: []string{path}}); err != nil {
 		t.Fatal(err)
 	}
 	holds.release()

@@ -23,6 +23,7 @@ type resolver struct {
 	places       places
 	points       map[string]*point
 	roots        []root
+	caches       []string // the roots among them that runs make
 	placeholders []Make
 	planned      map[string]Placeholder // what will be made, by path
 	bare         map[string]bool        // folders of git that are protected
@@ -130,6 +131,9 @@ func (r *resolver) allowWrite(rule PathRule) error {
 		r.roots = append(r.roots, root{path: at.real, dir: at.dir(), cache: rule.Cache})
 	}
 	p.allowWrite = true
+	if rule.Make {
+		r.caches = append(r.caches, at.real)
+	}
 	return nil
 }
 

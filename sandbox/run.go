@@ -83,7 +83,7 @@ func New(start Start) (*Sandbox, error) {
 // Prepare makes the placeholders of a plan. It can go on while the kernel still
 // makes the namespaces. [ErrMoved] asks for a new plan.
 func (s *Sandbox) Prepare(plan *Plan) error {
-	holds, err := makePlaceholders(plan.StateDir, plan.Make, plan.Watch)
+	holds, err := makePlaceholders(plan.StateDir, plan.Make, plan.on)
 	if err != nil {
 		return err
 	}

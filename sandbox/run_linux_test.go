@@ -229,7 +229,7 @@ func TestPlaceholdersAreShared(t *testing.T) {
 func TestPlaceholdersOfAKilledRun(t *testing.T) {
 	work, state := folder(t), folder(t)
 	wanted := []Make{{filepath.Join(work, ".idea"), PlaceholderDir}, {filepath.Join(work, ".bashrc"), PlaceholderSocket}, {filepath.Join(work, "full"), PlaceholderDir}}
-	killed, err := makePlaceholders(state, wanted, nil)
+	killed, err := makePlaceholders(state, wanted, rests{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestPlaceholdersOfAKilledRun(t *testing.T) {
 	killed.unlock()
 	killed.journal.Close()
 	write(t, filepath.Join(state, ".ABORTED"), "1 \"/half")
-	next, err := makePlaceholders(state, nil, nil)
+	next, err := makePlaceholders(state, nil, rests{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestPlaceholdersOfTwoKilledRuns(t *testing.T) {
 	for _, order := range [][2]string{{"1", "2"}, {"2", "1"}} {
 		work, state := folder(t), folder(t)
 		for i, path := range []string{".claude", ".claude/commands"} {
-			killed, err := makePlaceholders(state, []Make{{filepath.Join(work, path), PlaceholderDir}}, nil)
+			killed, err := makePlaceholders(state, []Make{{filepath.Join(work, path), PlaceholderDir}}, rests{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -277,13 +277,13 @@ func TestPlaceholdersOfTwoKilledRuns(t *testing.T) {
 // it, and goes with that one's end.
 func TestPlaceholderAroundThoseOfALivingRun(t *testing.T) {
 	work, state := folder(t), folder(t)
-	killed, err := makePlaceholders(state, []Make{{filepath.Join(work, ".claude"), PlaceholderDir}}, nil)
+	killed, err := makePlaceholders(state, []Make{{filepath.Join(work, ".claude"), PlaceholderDir}}, rests{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	killed.unlock()
 	killed.journal.Close()
-	living, err := makePlaceholders(state, []Make{{filepath.Join(work, ".claude/commands"), PlaceholderDir}}, nil)
+	living, err := makePlaceholders(state, []Make{{filepath.Join(work, ".claude/commands"), PlaceholderDir}}, rests{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +303,7 @@ func TestPlaceholdersOfTwoFirstRuns(t *testing.T) {
 	wanted := []Make{{filepath.Join(work, ".claude"), PlaceholderDir}, {filepath.Join(work, ".claude/commands"), PlaceholderDir}}
 	var runs []*placeholders
 	for range 2 {
-		run, err := makePlaceholders(state, wanted, nil)
+		run, err := makePlaceholders(state, wanted, rests{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,6 +316,151 @@ func TestPlaceholdersOfTwoFirstRuns(t *testing.T) {
 	runs[1].release()
 	wantEmpty(t, work)
 	wantEmpty(t, state)
+}
+
+// What a run found may be the placeholder of another one, whose end does not take it away:
+// neither what it protects nor what it hides, nor the store that it writes to, whatever
+// there was in that meanwhile.
+func TestPlaceholdersThatAreFound(t *testing.T) {
+	work, state := folder(t), folder(t)
+	in := func(name string) string { return filepath.Join(work, name) }
+	first, err := makePlaceholders(state, []Make{
+		{in(".idea"), PlaceholderDir},
+		{in(".bashrc"), PlaceholderSocket},
+		{in(".git"), PlaceholderFile},
+		{in("dot"), PlaceholderDot},
+		{in("cache"), PlaceholderDir},
+		{in("cache/tool"), PlaceholderDir},
+	}, rests{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, in("cache/tool/file/text"), "")
+	for _, on := range []rests{{paths: []string{in(".idea")}}, {paths: []string{in("dot"), in(".git")}}, {caches: []string{in("cache/tool")}}} {
+		next, err := makePlaceholders(state, nil, on)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer next.release()
+	}
+	if err := os.RemoveAll(in("cache/tool/file")); err != nil {
+		t.Fatal(err)
+	}
+	first.release()
+	for _, name := range []string{".idea", ".bashrc", ".git", "dot", "cache/tool"} {
+		if _, err := os.Lstat(in(name)); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(func() { // after the releases
+		wantEmpty(t, work)
+		wantEmpty(t, state)
+	})
+}
+
+// What went since the plan was made asks for another one, and so does what is of another
+// kind now.
+func TestPlanThatIsOld(t *testing.T) {
+	work, state := folder(t), folder(t)
+	in := func(name string) string { return filepath.Join(work, name) }
+	write(t, in("file"), "")
+	if err := os.Symlink("file", in("link")); err != nil {
+		t.Fatal(err)
+	}
+	for name, on := range map[string]rests{
+		"a protected path": {paths: []string{in("none")}}, "one deeper": {paths: []string{in("no/ne")}},
+		"in a file": {paths: []string{in("file/none")}}, "a store": {caches: []string{in("none")}},
+	} {
+		if _, err := makePlaceholders(state, nil, on); !errors.Is(err, ErrMoved) {
+			t.Errorf("%s: %v, want %v", name, err, ErrMoved)
+		}
+	}
+	for name, wanted := range map[string]Make{
+		"in no folder": {in("no/ne"), PlaceholderDir}, "in a file": {in("file/none"), PlaceholderSocket},
+		"a folder at a file": {in("file"), PlaceholderDir}, "a file at a link": {in("link"), PlaceholderFile},
+		"a socket at a folder": {work, PlaceholderSocket},
+	} {
+		if _, err := makePlaceholders(state, []Make{wanted}, rests{}); !errors.Is(err, ErrMoved) {
+			t.Errorf("%s: %v, want %v", name, err, ErrMoved)
+		}
+	}
+	if made, err := makePlaceholders(state, []Make{{in("file"), PlaceholderSocket}}, rests{}); err != nil {
+		t.Errorf("a socket at a file: %v", err)
+	} else {
+		made.unlock() // the file would be taken for one of ours, and go
+		made.journal.Close()
+	}
+	if _, err := os.Lstat(in("file")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A folder that was made anew is not the one that is open.
+func TestLockOfAFolderThatIsMadeAnew(t *testing.T) {
+	dir := filepath.Join(folder(t), "dir")
+	for range 2 {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		open, err := openFolder(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(open)
+		if !leadsTo(dir, open) {
+			t.Error("it does not lead to itself")
+		}
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+		if leadsTo(dir, open) {
+			t.Error("it leads to what is gone")
+		}
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if leadsTo(dir, open) {
+			t.Error("it leads to what is gone, though there is another")
+		}
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Runs that start and end at once, in folders that are placeholders themselves and with
+// a folder of journals that is not there yet: nobody fails, and the last ones leave
+// nothing.
+func TestPlaceholdersOfManyAtOnce(t *testing.T) {
+	for range 20 {
+		work, state := folder(t), filepath.Join(folder(t), "deep/state")
+		var runs sync.WaitGroup
+		for i := range 12 {
+			runs.Go(func() {
+				wanted := []Make{{filepath.Join(work, "a"), PlaceholderDir}, {filepath.Join(work, "a/b"), PlaceholderDir}, {filepath.Join(work, "a/b", string(rune('a'+i))), PlaceholderSocket}}
+				for range 5 {
+					var run *placeholders
+					err := ErrMoved
+					for try := 0; errors.Is(err, ErrMoved) && try < 20; try++ {
+						run, err = makePlaceholders(state, wanted, rests{})
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					for _, e := range wanted {
+						if _, err := os.Lstat(e.Path); err != nil {
+							t.Error(err)
+						}
+					}
+					run.release()
+				}
+			})
+		}
+		runs.Wait()
+		wantEmpty(t, work)
+		wantEmpty(t, state)
+	}
 }
 
 func TestManyRunsInOneFolder(t *testing.T) {
@@ -365,7 +510,7 @@ func TestClosedFolder(t *testing.T) {
 func TestJournalThatCannotBeWritten(t *testing.T) {
 	work, state := folder(t), folder(t)
 	write(t, filepath.Join(state, "file"), "")
-	_, err := makePlaceholders(filepath.Join(state, "file", "sub"), []Make{{filepath.Join(work, ".idea"), PlaceholderDir}}, nil)
+	_, err := makePlaceholders(filepath.Join(state, "file", "sub"), []Make{{filepath.Join(work, ".idea"), PlaceholderDir}}, rests{})
 	if err == nil || !strings.Contains(err.Error(), "journal") {
 		t.Errorf("error %v, want one that names the journal", err)
 	}

@@ -22,6 +22,7 @@ func stampFrom(stat *unix.Stat_t) fileStamp {
 	return fileStamp{
 		dev: stat.Dev, ino: stat.Ino, links: uint64(stat.Nlink), //nolint:unconvert // 32 bits on arm64
 		mtime: stat.Mtim.Nano(), ctime: stat.Ctim.Nano(),
+		blank: saysNothing(modeOf(stat), stat.Size),
 	}
 }
 

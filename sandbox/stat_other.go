@@ -19,6 +19,7 @@ func stampFrom(stat *unix.Stat_t) fileStamp {
 	return fileStamp{
 		dev: uint64(stat.Dev), ino: stat.Ino, links: uint64(stat.Nlink), //nolint:gosec // as the system has it
 		mtime: stat.Mtim.Nano(), ctime: stat.Ctim.Nano(),
+		blank: saysNothing(modeOf(stat), stat.Size),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -260,6 +261,10 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	// killdrill N MAX_MS PROGRAM [ARG]... starts a program N times and kills it with
 	// SIGKILL after a delay of up to MAX_MS milliseconds.
 	"killdrill": cmdKillDrill,
+	// crowd ROUNDS MAX_MS file: starts the shell lines of a file within that time, each
+	// round in an empty $HOME. None may fail or say anything, but for those that begin
+	// with "kill", which are killed. Afterwards the home has nothing but folders of srt's.
+	"crowd": cmdCrowd,
 }
 
 func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
@@ -620,6 +625,70 @@ func cmdKillDrill(ts *testscript.TestScript, neg bool, args []string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
+}
+
+func cmdCrowd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: crowd ROUNDS MAX_MS file")
+	}
+	rounds, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	most, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	home := ts.Getenv("HOME")
+	var mu sync.Mutex
+	var wrong []string
+	run := func(line string, wait, kill time.Duration) {
+		time.Sleep(wait)
+		cmd := exec.CommandContext(context.Background(), "sh", "-c", "exec "+line)
+		cmd.Dir = ts.MkAbs(".")
+		cmd.Env = []string{"HOME=" + home, "WORK=" + ts.Getenv("WORK"), "PATH=" + ts.Getenv("PATH"), "LANG=C.UTF-8"}
+		if kill > 0 {
+			_ = cmd.Start()
+			time.Sleep(kill)
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			return
+		}
+		if text, err := cmd.CombinedOutput(); err != nil || len(text) > 0 {
+			mu.Lock()
+			defer mu.Unlock()
+			wrong = append(wrong, fmt.Sprintf("%s: %v: %s", line, err, text))
+		}
+	}
+	for round := range rounds {
+		chance := rand.New(rand.NewPCG(uint64(round), 0)) // the same moments each time
+		moment := func() time.Duration { return time.Duration(1+chance.IntN(most*1000)) * time.Microsecond }
+		ts.Check(os.RemoveAll(home))
+		ts.Check(os.Mkdir(home, 0o750))
+		var runs sync.WaitGroup
+		for line := range strings.Lines(ts.ReadFile(args[2])) {
+			wait, kill := moment(), time.Duration(0)
+			line, killed := strings.CutPrefix(strings.TrimSpace(line), "kill ")
+			if killed {
+				kill = moment()
+			}
+			runs.Go(func() { run(line, wait, kill) })
+		}
+		runs.Wait()
+		run("srt run -- true", 0, 0) // it removes what is left of those that were killed
+		wrong = append(wrong, notOf(home, ".local/state/srt/placeholders")...)
+		if len(wrong) > 0 {
+			ts.Fatalf("round %d: %s", round, strings.Join(wrong, "\n"))
+		}
+	}
+}
+
+// notOf lists what is in a folder, less those on the way to a folder in it.
+func notOf(dir, inner string) []string {
+	var out []string
+	_ = filepath.WalkDir(dir, func(path string, _ os.DirEntry, _ error) error {
+		if !strings.HasPrefix(filepath.Join(dir, inner)+"/", path+"/") {
+			out = append(out, "left: "+path)
+		}
+		return nil
+	})
+	return out
 }
 
 // entry is one row of testdata/cases.jsonl: settings in the shape of the npm
