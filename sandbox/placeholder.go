@@ -222,7 +222,7 @@ func newJournal(dir string, text []byte) (*os.File, error) {
 	}
 	if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
 		if _, err = f.Write(text); err == nil {
-			if err = os.Rename(hidden, filepath.Join(dir, name+journalSuffix)); err == nil {
+			if err = unix.Rename(hidden, filepath.Join(dir, name+journalSuffix)); err == nil {
 				return f, nil
 			}
 		}

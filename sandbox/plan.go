@@ -56,7 +56,7 @@ func NewPlan(spec *Spec) (*Plan, error) {
 	if !spec.OpenFiles {
 		r := resolver{
 			spec: spec, places: places{known: map[string]*place{}},
-			points: map[string]*point{}, planned: map[string]Placeholder{},
+			points: map[string]*point{}, planned: map[string]Placeholder{}, makeable: map[string]error{},
 			bare: map[string]bool{}, gits: map[string][]string{},
 		}
 		if err := r.resolve(); err != nil {

@@ -109,6 +109,7 @@ func (r *resolver) inOtherRoot(inner root) bool {
 // protectTop protects the names directly in a write root, and what is left of those
 // that the root lies on the way to, as .git does.
 func (r *resolver) protectTop(root root, heads map[string][]Protected) error {
+	git, noRepo := os.Lstat(join(root.path, []byte(".git")))
 	for _, names := range heads {
 		for _, p := range names {
 			for _, tail := range tailsWithin(root.path, p.Name) {
@@ -117,15 +118,9 @@ func (r *resolver) protectTop(root root, heads map[string][]Protected) error {
 				}
 			}
 			head, tail, _ := strings.Cut(p.Name, "/")
-			dir := strings.TrimSuffix(root.path, "/") + "/" + head
-			if head == ".git" {
-				info, err := os.Lstat(dir)
-				if err != nil {
-					continue // no repository: making one is allowed
-				}
-				if info.Mode().IsRegular() != (tail == "") {
-					continue
-				}
+			dir := join(root.path, []byte(head))
+			if head == ".git" && (noRepo != nil || git.Mode().IsRegular() != (tail == "")) {
+				continue // to make a repository is allowed
 			}
 			if err := r.protectName(dir, tail, p, absentIn(root, p)); err != nil {
 				return err

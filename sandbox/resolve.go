@@ -26,6 +26,7 @@ type resolver struct {
 	caches       []string // the roots among them that runs make
 	placeholders []Make
 	planned      map[string]Placeholder // what will be made, by path
+	makeable     map[string]error       // why nothing can be made in a folder
 	bare         map[string]bool        // folders of git that are protected
 	gits         map[string][]string    // those below modules and worktrees
 	notes        []string
@@ -114,7 +115,7 @@ func (r *resolver) allowWrite(rule PathRule) error {
 	case !at.trusted():
 		r.notef("%s: %q is a symlink to another place, so it opens nothing; name the place itself", rule.Reason, rule.Path)
 		return nil
-	case at.missing != "" && at.dir() && rule.Make && makeable(at.real) == nil:
+	case at.missing != "" && at.dir() && rule.Make && r.canMake(at.real) == nil:
 		r.makeCache(at, rule)
 		return nil
 	case at.missing != "" || unreachable(at.err):
@@ -204,7 +205,7 @@ func (r *resolver) denyWrite(path, reason string, absent, cover Placeholder, exc
 		}
 		return nil
 	}
-	switch err := makeable(existing); {
+	switch err := r.canMake(existing); {
 	case err == nil:
 		r.absent(existing, missing, reason, absent, cover)
 	case errors.Is(err, errClosed):
@@ -217,6 +218,16 @@ func (r *resolver) denyWrite(path, reason string, absent, cover Placeholder, exc
 }
 
 var errClosed = errors.New("the folder is closed, and the command could make something in it all the same")
+
+// canMake is makeable, asked once for each folder.
+func (r *resolver) canMake(dir string) error {
+	err, known := r.makeable[dir]
+	if !known {
+		err = makeable(dir)
+		r.makeable[dir] = err
+	}
+	return err
+}
 
 // makeable reports why nothing can be made in a folder, and removed again: to lock it, it
 // must be open for reading too.
