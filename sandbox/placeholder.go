@@ -314,20 +314,24 @@ func makeDot(at node) error {
 	return nameFile(f, at)
 }
 
-// isDot tells a PlaceholderDot, which may lack its text when its maker was killed.
-func isDot(at node) bool {
+// isDot reports whether a file is a PlaceholderDot, which may lack its text when its maker
+// was killed.
+func isDot(at node) (bool, error) {
 	f, err := unix.Openat(at.folder, at.name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EACCES) {
+		return false, nil // a link, a socket, or a file of somebody else
+	}
 	if err != nil {
-		return false
+		return false, err //nolint:wrapcheck // only looked at
 	}
 	defer func() { _ = unix.Close(f) }()
 	var stat unix.Stat_t
-	if unix.Fstat(f, &stat) != nil || modeOf(&stat)&unix.S_IFMT != unix.S_IFREG {
-		return false
+	if err := unix.Fstat(f, &stat); err != nil || modeOf(&stat)&unix.S_IFMT != unix.S_IFREG {
+		return false, err //nolint:wrapcheck // likewise
 	}
 	var text [len(dot) + 1]byte
 	n, err := unix.Read(f, text[:])
-	return err == nil && strings.HasPrefix(dot, string(text[:n]))
+	return err == nil && strings.HasPrefix(dot, string(text[:n])), err //nolint:wrapcheck // likewise
 }
 
 // release removes what nobody else needs, its own placeholders and those of runs that were
@@ -415,7 +419,8 @@ func openEnded(name string) (endedRun, bool) {
 		return endedRun{}, false
 	}
 	run := endedRun{name: name, file: f}
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
 		// What does not parse is the torn last line of a killed run.
 		form, quoted, _ := strings.Cut(lines.Text(), " ")
 		kind, formErr := strconv.ParseUint(form, 10, 8)
@@ -423,6 +428,10 @@ func openEnded(name string) (endedRun, bool) {
 		if formErr == nil && pathErr == nil {
 			run.entries = append(run.entries, Make{Form: Placeholder(kind), Path: path})
 		}
+	}
+	if lines.Err() != nil { // what it does not say would be left for ever
+		_ = f.Close()
+		return endedRun{}, false
 	}
 	return run, true
 }
@@ -499,13 +508,14 @@ func removePlaceholder(at node, form Placeholder) bool {
 	case PlaceholderDir:
 		err = unix.Unlinkat(at.folder, at.name, unix.AT_REMOVEDIR)
 	case PlaceholderDot:
-		if isDot(at) {
+		var is bool
+		if is, err = isDot(at); is {
 			err = unix.Unlinkat(at.folder, at.name, 0)
 		}
 	case PlaceholderFile, PlaceholderSocket, NoPlaceholder:
 		var stat unix.Stat_t
-		if unix.Fstatat(at.folder, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil || stat.Size != 0 {
-			return true
+		if err = unix.Fstatat(at.folder, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW); err != nil || stat.Size != 0 {
+			break
 		}
 		if kind := modeOf(&stat) & unix.S_IFMT; kind == unix.S_IFSOCK && form == PlaceholderSocket ||
 			kind == unix.S_IFREG && form == PlaceholderFile {

@@ -135,6 +135,14 @@ func TestPlaceholderDot(t *testing.T) {
 	holds.release()
 	wantEmpty(t, work)
 
+	// So does one whose maker was killed before it was complete.
+	write(t, path, "")
+	if holds, err = makePlaceholders(state, []Make{{path, PlaceholderDot}}, rests{}); err != nil {
+		t.Fatal(err)
+	}
+	holds.release()
+	wantEmpty(t, work)
+
 	// What somebody else put there stays.
 	write(t, path, "..\n")
 	if holds, err = makePlaceholders(state, []Make{{path, PlaceholderDot}}, rests{paths: []string{path}}); err != nil {
