@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/srt-sh/srt/core"
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/preset"
 )
@@ -36,13 +37,20 @@ func (c *tree) load(t streams) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	set, err := preset.Open(core.PresetEnv(o.Home, o.Dir, o.Getenv))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // names file, line and key
+	}
 	if c.Preset != nil && *c.Preset != "none" {
-		p, err := preset.Get(*c.Preset)
+		p, err := set.Get(*c.Preset)
 		if err != nil {
 			return nil, err //nolint:wrapcheck // proposes a name
 		}
-		found, notes := p.Config(preset.Env{Home: o.Home, Dir: o.Dir, Getenv: o.Getenv, ReadFile: config.ReadFile})
-		o.Preset = found
+		found, notes, err := set.Config(p)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // names file, line and key
+		}
+		o.Preset = func([]config.Command) (*config.Preset, error) { return found, nil }
 		for _, note := range notes {
 			t.warn(note)
 		}
@@ -52,6 +60,9 @@ func (c *tree) load(t streams) (*config.Config, error) {
 		return nil, err //nolint:wrapcheck // names file, line and key
 	}
 	if _, err := merged.Policy(); err != nil {
+		return nil, err //nolint:wrapcheck // likewise
+	}
+	if err := core.CheckRules(merged.Commands, set); err != nil {
 		return nil, err //nolint:wrapcheck // likewise
 	}
 	return merged, nil

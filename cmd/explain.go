@@ -146,22 +146,23 @@ func protectedLines(p *policy.Policy) []string {
 			names = append(names, n.Name)
 		}
 	}
-	return append(wrap(names, 66), sayPlaces(places))
+	return append(wrap(names), sayPlaces(places))
 }
 
 func environmentLines(x *core.Explanation) []string {
 	var lines []string
 	if len(x.Dropped) > 0 {
-		lines = append(lines, wrap(append([]string{"without"}, x.Dropped...), 66)...)
+		lines = append(lines, wrap(append([]string{"without"}, x.Dropped...))...)
 	}
 	if len(x.Set) > 0 {
-		lines = append(lines, wrap(append([]string{"with"}, x.Set...), 66)...)
+		lines = append(lines, wrap(append([]string{"with"}, x.Set...))...)
 	}
 	return lines
 }
 
-// wrap puts words into lines of about a width.
-func wrap(words []string, width int) []string {
+// wrap puts words into lines.
+func wrap(words []string) []string {
+	const width = 66
 	var lines []string
 	for _, word := range words {
 		last := len(lines) - 1

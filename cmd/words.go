@@ -43,9 +43,18 @@ const (
 	sayTmpDefault   = "a quarter of the memory for TMPDIR and for /dev/shm (built-in)"
 )
 
-func sayFine(name string) string         { return name + ": no mistakes" }
-func sayAbsent(name string) string       { return name + " does not exist" }
-func sayPort(port string) string         { return fmt.Sprintf("%q is no port", port) }
+func sayFine(name string) string   { return name + ": no mistakes" }
+func sayAbsent(name string) string { return name + " does not exist" }
+func sayPort(port string) string   { return fmt.Sprintf("%q is no port", port) }
+
+// sayOwnPreset tells of a preset of the user.
+func sayOwnPreset(file string, replaces bool) string {
+	if replaces {
+		return "yours, " + file + ", in place of the built-in one"
+	}
+	return "yours, " + file
+}
+
 func sayAdds(rule, origin string) string { return rule + " is allowed too, by " + origin }
 func sayHidden(n int) string             { return fmt.Sprintf("%d stores of credentials hidden (built-in)", n) }
 
@@ -64,6 +73,8 @@ func presetLine(x *core.Explanation, o core.Options) string {
 		return "none, since --settings is given"
 	case x.Preset == "" && o.Preset == "" && o.Line != "":
 		return "none, since it is a shell line"
+	case x.Preset == "" && x.Matched != "":
+		return "none, for " + x.Matched
 	case x.Preset == "":
 		return "none"
 	case x.Matched != "":

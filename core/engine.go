@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
@@ -80,11 +81,8 @@ func (e *engine) decide() (err error) {
 
 // load reads the settings and makes the policy of them.
 func (e *engine) load() error {
-	options, err := e.configOptions()
-	if err != nil {
-		return err
-	}
-	if e.cfg, err = config.Load(options); err != nil {
+	var err error
+	if e.cfg, err = config.Load(e.configOptions()); err != nil {
 		return err //nolint:wrapcheck // names file, line and key itself
 	}
 	for _, note := range e.cfg.Notes {
@@ -102,32 +100,107 @@ func (e *engine) load() error {
 }
 
 // configOptions says which layers apply.
-func (e *engine) configOptions() (config.Options, error) {
+func (e *engine) configOptions() config.Options {
 	get := func(name string) string { return getenv(e.o.Environ, name) }
 	options := config.Options{
 		Home: e.o.Home, Dir: e.o.Dir, Getenv: get,
 		Settings: e.o.Settings, SettingsSet: e.o.Settings != "",
 		Flags: e.o.Flags, Yes: e.o.Yes,
 	}
+	if e.o.Preset != "none" && (e.o.Preset != "" || e.o.Settings == "" && e.o.Line == "") {
+		options.Preset = func(rules []config.Command) (*config.Preset, error) {
+			p, notes, err := e.choose(rules, get)
+			for _, note := range notes {
+				e.o.Warnf("%s", note)
+			}
+			return p, err
+		}
+	}
+	return options
+}
+
+// choose finds the preset that was named or that governs the command.
+func (e *engine) choose(rules []config.Command, get func(string) string) (*config.Preset, []string, error) {
+	set, err := preset.Open(PresetEnv(e.o.Home, e.o.Dir, get))
+	if err != nil {
+		return nil, nil, err //nolint:wrapcheck // names file, line and key
+	}
+	rule := matchRule(rules, e.o.Args)
 	switch {
-	case e.o.Preset == "none":
 	case e.o.Preset != "":
-		p, err := preset.Get(e.o.Preset)
-		if err != nil {
-			return options, err //nolint:wrapcheck // says which names there are
+		if e.preset, err = set.Get(e.o.Preset); err != nil {
+			return nil, nil, err //nolint:wrapcheck // says which names there are
 		}
-		e.preset = p
-	case e.o.Settings == "" && e.o.Line == "":
-		e.preset, e.matched = preset.Match(e.o.Args)
-	}
-	if e.preset != nil {
-		var notes []string
-		options.Preset, notes = e.preset.Config(preset.Env{Home: e.o.Home, Dir: e.o.Dir, Getenv: get, ReadFile: config.ReadFile})
-		for _, note := range notes {
-			e.o.Warnf("%s", note)
+	case rule == nil || rule.Preset == "": // as without the rule
+		e.preset, e.matched = set.Match(e.o.Args)
+	case rule.Preset == "none":
+		e.matched = rule.String()
+	default:
+		e.matched = rule.String()
+		if e.preset, err = set.Get(rule.Preset); err != nil {
+			return nil, nil, ruleFault(rule.Command, err)
 		}
 	}
-	return options, nil
+	if e.preset == nil {
+		return nil, nil, nil
+	}
+	return set.Config(e.preset) //nolint:wrapcheck // names file, line and key
+}
+
+// PresetEnv is what presets may look at for a user with a home folder, working in a
+// folder, with an environment.
+func PresetEnv(home, dir string, getenv func(string) string) preset.Env {
+	return preset.Env{Home: home, Dir: dir, Getenv: getenv, ReadFile: config.ReadFile, ReadDir: func(name string) ([]string, error) {
+		entries, err := os.ReadDir(name)
+		if errors.Is(err, syscall.ENOTDIR) {
+			// A socket, as another run puts where no settings are.
+			if info, err := os.Lstat(name); err != nil || info.Mode()&fs.ModeSocket != 0 {
+				return nil, fs.ErrNotExist
+			}
+		}
+		names := make([]string, 0, len(entries))
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names, err
+	}}
+}
+
+// matchedRule is a [[command]] rule and the pattern of it that matched.
+type matchedRule struct {
+	config.Command
+	pattern policy.Rule
+}
+
+func (r *matchedRule) String() string { return r.pattern.String() }
+
+// matchRule finds the rule that decides about a command, nil if none does.
+func matchRule(rules []config.Command, argv []string) *matchedRule {
+	for _, rule := range rules {
+		for _, pattern := range rule.Match {
+			if preset.MatchCommand(pattern.Text, argv) {
+				return &matchedRule{rule, pattern}
+			}
+		}
+	}
+	return nil
+}
+
+// CheckRules reports the first [[command]] rule whose preset does not exist.
+func CheckRules(rules []config.Command, set *preset.Set) error {
+	for _, rule := range rules {
+		if rule.Preset == "none" || rule.Preset == "" {
+			continue
+		}
+		if _, err := set.Get(rule.Preset); err != nil {
+			return ruleFault(rule, err)
+		}
+	}
+	return nil
+}
+
+func ruleFault(rule config.Command, err error) error {
+	return &config.Error{File: rule.Origin.File, Line: rule.Origin.Line, Key: "command.preset", Msg: err.Error()}
 }
 
 // makeSpec translates the policy into what the sandbox understands.

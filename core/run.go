@@ -241,13 +241,11 @@ func (e *engine) reload(data []byte, what string) {
 func (e *engine) readAgain(data []byte, what string) (*policy.Policy, error) {
 	next := &engine{o: e.o}
 	next.o.Warnf = e.o.Logf
-	options, err := next.configOptions()
-	if err != nil {
-		return nil, err
-	}
+	options := next.configOptions()
 	if data != nil {
 		options.Settings, options.SettingsSet, options.SettingsData = what, true, data
 	}
+	var err error
 	if next.cfg, err = config.Load(options); err != nil {
 		return nil, err //nolint:wrapcheck // names file, line and key itself
 	}

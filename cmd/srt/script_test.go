@@ -169,6 +169,20 @@ var online = sync.OnceValue(func() bool {
 	return cmd.Run() == nil
 })
 
+var modules = sync.OnceValue(func() bool {
+	if testing.Short() {
+		return false
+	}
+	// go knows its proxy; we need not.
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "golang.org/x/text@v0.3.0")
+	cmd.Env = append(os.Environ(), "GOMODCACHE="+filepath.Join(os.TempDir(), "srt-go-list"), "GOFLAGS=-modcacherw")
+	cmd.Dir = os.TempDir()
+	defer func() { _ = os.RemoveAll(filepath.Join(os.TempDir(), "srt-go-list")) }()
+	return cmd.Run() == nil
+})
+
 var internet = sync.OnceValue(func() bool {
 	dir, err := os.MkdirTemp("/var/tmp", "srt-internet-")
 	if err != nil {
@@ -205,6 +219,10 @@ func condition(name string) (bool, error) {
 		return byCgroup()[strings.TrimPrefix(name, "cgroup2:")], nil
 	case "online": // npm reaches its registry
 		return online(), nil
+	case "pip": // Python has pip, and setuptools to build with
+		return exec.CommandContext(context.Background(), "python3", "-c", "import setuptools, venv, ensurepip, pip").Run() == nil, nil
+	case "modules": // go reaches its module proxy
+		return modules(), nil
 	case "internet": // probe can make a network of its own
 		return internet(), nil
 	case "mptcp": // the kernel has multipath TCP

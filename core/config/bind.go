@@ -61,13 +61,7 @@ func (b *binder) bind(root *node) error {
 	b.credentials(root.get("credentials"))
 	b.limits(root.get("limits"))
 	b.weaker(root.get("allowWeaker"))
-	for _, n := range root.get("command").items() {
-		cmd := Command{Preset: n.get("preset").text(), Origin: b.origin(n, "command")}
-		for _, m := range n.get("match").items() {
-			cmd.Match = append(cmd.Match, b.rule(m, "command.match"))
-		}
-		b.c.Commands = append(b.c.Commands, cmd)
-	}
+	b.c.Commands = append(b.c.Commands, b.commands(root)...)
 	if m := root.get("ignoreViolations"); m != nil {
 		for _, k := range m.keys {
 			r := IgnoreRule{Command: k, Origin: b.origin(m.fields[k], "ignoreViolations")}
@@ -86,6 +80,19 @@ func (b *binder) bind(root *node) error {
 	b.text(&b.c.BwrapPath, root.get("bwrapPath"), "bwrapPath")
 	b.widening(&b.c.GitSafeDirectories, root.get("git", "safeDirectories"), "git.safeDirectories")
 	return nil
+}
+
+// commands are the [[command]] rules of a file.
+func (b *binder) commands(root *node) []Command {
+	var out []Command
+	for _, n := range root.get("command").items() {
+		cmd := Command{Preset: n.get("preset").text(), Origin: b.origin(n, "command")}
+		for _, m := range n.get("match").items() {
+			cmd.Match = append(cmd.Match, b.rule(m, "command.match"))
+		}
+		out = append(out, cmd)
+	}
+	return out
 }
 
 // flag sets a boolean; widening tells that true widens the policy.

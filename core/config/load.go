@@ -25,12 +25,14 @@ type Options struct {
 	SettingsSet bool
 	// SettingsData, if not nil, is the content of that file, in the npm form.
 	SettingsData []byte
-	Preset       *Preset // nil: none
-	Flags        Flags
-	ManagedPath  string                            // "": DefaultManagedPath
-	Yes          bool                              // "." may be a write root even in the home directory or above
-	GOOS         string                            // "": runtime.GOOS; decides what can be enforced
-	Lstat        func(string) (fs.FileInfo, error) // nil: os.Lstat
+	// Preset chooses the preset by the [[command]] rules, in the order in which they
+	// count. nil, or a nil result, is none.
+	Preset      func([]Command) (*Preset, error)
+	Flags       Flags
+	ManagedPath string                            // "": DefaultManagedPath
+	Yes         bool                              // "." may be a write root even in the home directory or above
+	GOOS        string                            // "": runtime.GOOS; decides what can be enforced
+	Lstat       func(string) (fs.FileInfo, error) // nil: os.Lstat
 }
 
 // Preset is a named policy for a tool, as core/preset makes it.
@@ -72,6 +74,9 @@ func (o Options) userTOML() string {
 	return path.Join(o.xdg("XDG_CONFIG_HOME", ".config"), "srt", "config.toml")
 }
 
+// presets is the folder of the user's presets.
+func (o Options) presets() string { return path.Join(path.Dir(o.userTOML()), "presets") }
+
 func (o Options) userJSON() string { return path.Join(o.Home, ".srt-settings.json") }
 
 func (o Options) managed() string {
@@ -95,6 +100,12 @@ func (o Options) ownPaths() []string {
 	if o.SettingsSet {
 		own = append(own, o.settings())
 		files = append(files, o.settings())
+	}
+	files = append(files, o.presets())
+	if entries, err := os.ReadDir(o.presets()); err == nil {
+		for _, e := range entries {
+			files = append(files, path.Join(o.presets(), e.Name()))
+		}
 	}
 	// A settings file may be a link to a place that is not srt's.
 	for _, name := range files {
@@ -187,12 +198,22 @@ func Load(o Options) (*Config, error) {
 			len(managed.root.get("permissions", "deny").items())+len(managed.root.get("credentials", "files").items()) > 0
 		c.managedOnly = b.narrow
 	}
+	user, err := o.user()
+	if err != nil {
+		return nil, err
+	}
 	if o.Preset != nil {
-		if err := b.preset(o.Preset); err != nil {
+		p, err := o.Preset(commandRules(managed, user))
+		if err != nil {
 			return nil, err
 		}
+		if p != nil {
+			if err := b.preset(p); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if err := b.user(o); err != nil {
+	if err := b.user(o, user); err != nil {
 		return nil, err
 	}
 	if err := b.flags(o.Flags); err != nil {
@@ -221,19 +242,47 @@ func (b *binder) file(f *file, layer policy.Layer) error {
 }
 
 func (b *binder) preset(p *Preset) error {
-	f, err := parseFile(p.TOML, "preset "+p.Name, true, true)
-	if err != nil {
-		return fmt.Errorf("bug: preset %q: %w", p.Name, err)
+	for _, part := range p.Files {
+		f, err := parseFile(part.TOML, part.Shown, true, true)
+		switch {
+		case err != nil && part.Own:
+			return err
+		case err != nil:
+			return fmt.Errorf("bug: %s: %w", part.Shown, err)
+		}
+		if n := f.root.get("command"); n != nil {
+			return refuseAt(&Error{File: part.Shown, Line: n.line, Key: "command", Msg: "a preset has no rules about presets", Hint: "write match in its [preset] table"})
+		}
+		if err := b.file(f, policy.LayerPreset); err != nil {
+			return err
+		}
 	}
-	if err := b.file(f, policy.LayerPreset); err != nil {
-		return err
+	b.layer, b.shown, b.toml = policy.LayerPreset, "", true
+	for _, e := range p.Paths {
+		b.path(e)
 	}
 	return b.domains(p.Domains, false)
 }
 
-// user binds the user's file and the environment, or the file of --settings in
-// place of both.
-func (b *binder) user(o Options) error {
+// commandRules are the [[command]] rules of the files, those of the managed layer
+// first.
+func commandRules(managed, user *file) []Command {
+	var out []Command
+	for _, f := range []struct {
+		*file
+		layer policy.Layer
+	}{{managed, policy.LayerManaged}, {user, policy.LayerUser}} {
+		if f.file != nil {
+			b := binder{layer: f.layer, shown: f.shown, toml: f.toml}
+			out = append(out, b.commands(f.root)...)
+		}
+	}
+	return out
+}
+
+// user reads the user's file, or the file of --settings in its place; nil if there
+// is none.
+func (o Options) user() (*file, error) {
 	if o.SettingsSet {
 		read := func() (*file, error) { return readFile(o.settings(), o.Settings) }
 		if o.SettingsData != nil {
@@ -241,27 +290,32 @@ func (b *binder) user(o Options) error {
 		}
 		f, err := read()
 		if errors.Is(err, fs.ErrNotExist) {
-			return refuse(lostSettings, err, "%s does not exist.", o.Settings)
+			return nil, refuse(lostSettings, err, "%s does not exist.", o.Settings)
 		}
-		if err != nil {
-			return err
-		}
-		b.c.NPM = !f.toml
-		return b.file(f, policy.LayerSettings)
+		return f, err
 	}
 	for _, name := range []string{o.userTOML(), o.userJSON()} {
 		f, err := readFile(name, o.shown(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return err
-		}
+		return f, err
+	}
+	return nil, nil //nolint:nilnil // no file is no fault
+}
+
+// user binds the user's file and the environment, or the file of --settings in
+// place of both.
+func (b *binder) user(o Options, f *file) error {
+	if o.SettingsSet {
+		b.c.NPM = !f.toml
+		return b.file(f, policy.LayerSettings)
+	}
+	if f != nil {
 		b.c.NPM = !f.toml
 		if err := b.file(f, policy.LayerUser); err != nil {
 			return err
 		}
-		break
 	}
 	return b.environ(o)
 }

@@ -84,7 +84,7 @@ func TestNoFile(t *testing.T) {
 func TestLayers(t *testing.T) {
 	h := newHost(t)
 	h.user("[network]\nallowed_domains = ['user.test']\n\n[filesystem]\nallow_write = ['.']\ndeny_read = ['secret']\n")
-	h.opts.Preset = &Preset{Name: "tool", TOML: []byte("[preset]\nx = 1\n[network]\nallowed_domains = ['preset.test']\n[filesystem]\nallow_git_config = true\n")}
+	h.opts.Preset = onePreset("tool", "[preset]\nx = 1\n[network]\nallowed_domains = ['preset.test']\n[filesystem]\nallow_git_config = true\n")
 	h.env["SRT_ALLOWED_DOMAINS"] = "env.test, *.env.test:443,"
 	h.env["SRT_DENIED_DOMAINS"] = "bad.env.test"
 	h.env["SRT_ALLOW_WRITE"] = "/env::/env2"
@@ -321,7 +321,7 @@ func TestBadWords(t *testing.T) {
 
 func TestEnv(t *testing.T) {
 	h := newHost(t)
-	h.opts.Preset = &Preset{Name: "x", TOML: []byte("[environment]\ndeny = ['AWS_*', 'X_TOKEN']\nkeep = ['AWS_REGION', 'NPM_TOKEN']\n")}
+	h.opts.Preset = onePreset("x", "[environment]\ndeny = ['AWS_*', 'X_TOKEN']\nkeep = ['AWS_REGION', 'NPM_TOKEN']\n")
 	h.user("[environment]\ndeny = ['NPM_*']\nkeep = ['X_TOKEN']\n\n[[credentials.env_vars]]\nname = 'SECRET'\nmode = 'deny'\n")
 	c, _ := h.load()
 	kept, dropped := c.Env([]string{"PATH=/bin", "AWS_SECRET=1", "AWS_REGION=eu", "NPM_TOKEN=1", "X_TOKEN=2", "SECRET=s", "ODD", "=C:=x"})

@@ -9,30 +9,15 @@ import (
 	"github.com/srt-sh/srt/core/policy"
 )
 
-// Match returns the preset that governs a command and the pattern that says
-// so, or nil when none does.
-func Match(argv []string) (*Preset, string) {
-	all := index()
-	for i := range all {
-		for _, pattern := range all[i].Match {
-			if MatchCommand(pattern, argv) {
-				return &all[i], pattern
-			}
-		}
-	}
-	return nil, ""
-}
-
 // MatchCommand reports whether a command pattern covers argv. A pattern is a
 // list of words in shell quoting. A * inside of a word stands for any
 // characters, a * as a word for one argument, and as the last word for all the
-// rest, none included. The program is compared by its base name unless the
-// pattern has a slash in it. A pattern that does not parse, or is more than
+// rest, none included. One {a,b} inside of a word stands for a or b. The program is
+// compared by its base name unless the pattern has a slash in it. A pattern that does not parse, or is more than
 // one command, covers nothing.
 func MatchCommand(pattern string, argv []string) bool {
-	p := shellwords.NewParser()
-	words, err := p.Parse(pattern)
-	if err != nil || len(words) == 0 || len(argv) == 0 || p.Position >= 0 {
+	words := patternWords(pattern)
+	if len(words) == 0 || len(argv) == 0 {
 		return false
 	}
 	for i, w := range words {
@@ -53,8 +38,33 @@ func MatchCommand(pattern string, argv []string) bool {
 	return len(argv) == len(words)
 }
 
-// matchWord compares a word, in which only * is special, with an argument.
+// patternWords takes a pattern apart, nil if it is none.
+func patternWords(pattern string) []string {
+	if !strings.ContainsAny(pattern, "\"'\\$`|&;<>()\t\r\n") {
+		return strings.FieldsFunc(pattern, func(r rune) bool { return r == ' ' }) // nothing that a shell would see in it
+	}
+	p := shellwords.NewParser()
+	words, err := p.Parse(pattern)
+	if err != nil || p.Position >= 0 {
+		return nil
+	}
+	return words
+}
+
+// matchWord compares a word, in which only * and {a,b} are special, with an
+// argument.
 func matchWord(word, arg string) bool {
+	if before, rest, ok := strings.Cut(word, "{"); ok {
+		list, after, closed := strings.Cut(rest, "}")
+		if closed && strings.Contains(list, ",") && !strings.ContainsAny(after, "{") {
+			for one := range strings.SplitSeq(list, ",") {
+				if matchWord(before+one+after, arg) {
+					return true
+				}
+			}
+			return false
+		}
+	}
 	if !strings.Contains(word, "*") {
 		return word == arg
 	}

@@ -1,26 +1,28 @@
 package preset
 
 import (
-	"fmt"
-	"net/url"
 	"path"
 	"strings"
-
-	"github.com/srt-sh/srt/core/policy"
 )
 
 // npmRegistries returns the hosts of the registries that the user's own npm
 // settings name: the user's and the global npmrc and the environment. The
 // project's .npmrc is part of what is sandboxed, and is not read.
-func npmRegistries(env Env) ([]policy.Rule, []string) {
-	r := registries{env: env}
+func npmRegistries(env Env) found {
+	r := registries{env: env, tool: "npm"}
+	r.npm()
+	return r.found
+}
+
+func (r *registries) npm() {
+	env := r.env
 	// npm hands its settings, a project's among them, down to the scripts that
 	// it runs; there the variables are not the user's word.
 	own := env.getenv("npm_execpath") == "" && env.getenv("npm_lifecycle_event") == ""
 	if own {
 		for _, name := range []string{"npm_config_registry", "NPM_CONFIG_REGISTRY"} {
 			if v := env.getenv(name); v != "" {
-				r.add(v, policy.Origin{Layer: policy.LayerPreset, Key: name})
+				r.add(v, fromVariable(name))
 			}
 		}
 	}
@@ -46,33 +48,20 @@ func npmRegistries(env Env) ([]policy.Rule, []string) {
 	}
 	for _, name := range append(global, user) {
 		if path.IsAbs(name) && (name == user || !inside(name, env.Dir)) {
-			r.file(name)
+			r.npmrc(name)
 		}
 	}
-	return r.rules, r.notes
-}
-
-func inside(p, dir string) bool {
-	p, dir = path.Clean(p), path.Clean(dir)
-	return dir != "/" && (p == dir || strings.HasPrefix(p, dir+"/"))
-}
-
-type registries struct {
-	env   Env
-	rules []policy.Rule
-	notes []string
-}
-
-// file reads an npmrc: an ini file, of which only keys that are or end in
-// "registry" matter (https://docs.npmjs.com/cli/configuring-npm/npmrc).
-func (r *registries) file(name string) {
-	data, err := r.env.read(name)
-	if err != nil || len(data) > 1<<20 {
-		return
+	if own {
+		r.cache(variable("cache"), fromVariable("npm_config_cache"))
 	}
-	shown := name
-	if rest, ok := strings.CutPrefix(name, path.Clean(r.env.Home)+"/"); ok {
-		shown = "~/" + rest
+}
+
+// npmrc reads an npmrc: an ini file, of which only keys that are or end in
+// "registry" matter (https://docs.npmjs.com/cli/configuring-npm/npmrc).
+func (r *registries) npmrc(name string) {
+	data, err := r.env.read(name)
+	if err != nil || len(data) > maxFile {
+		return
 	}
 	n := 0
 	for line := range strings.Lines(string(data)) {
@@ -90,7 +79,7 @@ func (r *registries) file(name string) {
 		if !ok || key != "registry" && !scoped {
 			continue
 		}
-		r.add(r.expand(unquote(strings.TrimSpace(value))), policy.Origin{Layer: policy.LayerPreset, File: shown, Line: n, Key: key})
+		r.add(r.expand(unquote(strings.TrimSpace(value))), r.at(name, n, key))
 	}
 }
 
@@ -120,37 +109,82 @@ func (r *registries) expand(s string) string {
 	}
 }
 
-// add appends the host of a registry's URL, limited to its port.
-func (r *registries) add(raw string, o policy.Origin) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		r.notes = append(r.notes, fmt.Sprintf("%s: %s: %q is no URL", o, o.Key, raw))
-		return
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	}
-	if port == "" {
-		return
-	}
-	host, err := policy.CanonicalHost(u.Hostname())
-	if err != nil {
-		r.notes = append(r.notes, fmt.Sprintf("%s: %s: %q has no valid host", o, o.Key, u.Redacted()))
-		return
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	entry := host + ":" + port
-	if _, err := policy.ParseDomain(entry, false); err != nil {
-		r.notes = append(r.notes, fmt.Sprintf("%s: %s: %q cannot be allowed: a host needs a dot in its name", o, o.Key, host))
-		return
-	}
-	for _, have := range r.rules {
-		if have.Text == entry {
-			return
+// pnpmRegistries adds pnpm's own rc to npm's files
+// (https://pnpm.io/settings, "Configuration").
+func pnpmRegistries(env Env) found {
+	r := registries{env: env, tool: "pnpm"}
+	r.npm()
+	for _, name := range []string{
+		path.Join(env.config(), "pnpm/rc"), path.Join(env.Home, "Library/Preferences/pnpm/rc"),
+	} {
+		if path.IsAbs(name) && !inside(name, env.Dir) {
+			r.npmrc(name)
 		}
 	}
-	r.rules = append(r.rules, policy.Rule{Text: entry, Origin: o, Reason: "npm's settings name it as a registry"})
+	return r.found
+}
+
+// yarnRegistries reads ~/.yarnrc of yarn 1, ~/.yarnrc.yml of the later ones, and
+// what of npm's yarn 1 takes.
+func yarnRegistries(env Env) found {
+	r := registries{env: env, tool: "yarn"}
+	r.npm()
+	// A script of a package gets these from yarn, the project's word among them.
+	if env.getenv("npm_execpath") == "" {
+		for _, name := range []string{"YARN_REGISTRY", "YARN_NPM_REGISTRY_SERVER"} {
+			r.variable(name)
+		}
+		r.cache(env.getenv("YARN_CACHE_FOLDER"), fromVariable("YARN_CACHE_FOLDER"))
+	}
+	r.yarnrc(path.Join(env.Home, ".yarnrc"))
+	r.yarnYAML(path.Join(env.Home, ".yarnrc.yml"))
+	return r.found
+}
+
+// yarnrc reads lines of a key and a value, either in quotes or not.
+func (r *registries) yarnrc(name string) {
+	n := 0
+	for line := range strings.Lines(r.read(name)) {
+		n++
+		key, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		key, value = strings.Trim(key, `"`), strings.Trim(strings.TrimSpace(value), `"`)
+		if ok && (key == "registry" || strings.HasPrefix(key, "@") && strings.HasSuffix(key, ":registry")) {
+			r.add(value, r.at(name, n, key))
+		}
+	}
+}
+
+// yarnYAML finds the keys npmRegistryServer, at any depth: at the top, of a scope
+// and of no other place (https://yarnpkg.com/configuration/yarnrc).
+func (r *registries) yarnYAML(name string) {
+	n := 0
+	for line := range strings.Lines(r.read(name)) {
+		n++
+		key, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+		value = strings.TrimSpace(value)
+		if !ok || strings.Trim(key, `"'`) != "npmRegistryServer" || value == "" {
+			continue
+		}
+		if i := strings.Index(value, " #"); i >= 0 {
+			value = strings.TrimSpace(value[:i])
+		}
+		r.add(r.expand(strings.Trim(value, `"'`)), r.at(name, n, "npmRegistryServer"))
+	}
+}
+
+// bunRegistries reads the user's bunfig (https://bun.sh/docs/runtime/bunfig) and
+// npm's files.
+func bunRegistries(env Env) found {
+	r := registries{env: env, tool: "bun"}
+	r.npm()
+	r.variable("BUN_CONFIG_REGISTRY")
+	for _, name := range []string{path.Join(env.Home, ".bunfig.toml"), path.Join(env.config(), ".bunfig.toml")} {
+		for _, s := range tomlStrings(r.read(name)) {
+			if s.matches("install", "registry") || s.matches("install", "registry", "url") ||
+				s.matches("install", "scopes", "*") && strings.Contains(s.value, "://") || s.matches("install", "scopes", "*", "url") {
+				r.add(r.expand(s.value), r.at(name, s.line, strings.Join(s.key, ".")))
+			}
+		}
+	}
+	return r.found
 }
