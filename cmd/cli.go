@@ -20,6 +20,8 @@ type tree struct {
 	Explain    explainVerb    `cmd:"" help:"Show what would run, under which rules and why; run nothing."`
 	Doctor     doctorVerb     `cmd:"" help:"Try out what this system can enforce."`
 	Config     configVerb     `cmd:"" help:"Show and check settings."`
+	Trust      trustVerb      `cmd:"" help:"Let the settings that a repository brings along open what they ask for."`
+	Untrust    untrustVerb    `cmd:"" help:"Take that back."`
 	PresetCmd  presetVerb     `cmd:"" name:"preset" help:"Show the named policies for tools."`
 	VersionCmd versionVerb    `cmd:"" name:"version" help:"Show the version and what it was built from."`
 	Completion completionVerb `cmd:"" help:"Print the completion script of a shell."`
@@ -55,6 +57,7 @@ type ruleFlags struct {
 	DenyDomain  []string `sep:"none" placeholder:"HOST" help:"Deny them, whatever allows them."`
 	Limit       []string `sep:"none" placeholder:"KEY=VALUE" help:"Limit memory, processes, cpu, time or tmp, such as memory=4GiB."`
 	AllowWeaker []string `sep:"none" placeholder:"NAME" help:"Accept a weaker form of what this system cannot fully enforce: limits."`
+	NoProject   bool     `help:"Leave out the settings that the repository brings along."`
 	Yes         bool     `help:"Let . be writable even if it is the home folder or above."`
 }
 
@@ -84,7 +87,7 @@ func (c *tree) runLine(rules ruleFlags, words []string) runLine {
 			AllowDomain: rules.AllowDomain, DenyDomain: rules.DenyDomain,
 			Limit: rules.Limit, AllowWeaker: rules.AllowWeaker,
 		},
-		yes: rules.Yes, command: words,
+		yes: rules.Yes, noProject: rules.NoProject, command: words,
 	}
 }
 

@@ -108,7 +108,7 @@ func (v *configCheck) Run(t streams, c *tree) error {
 		if !place.Used {
 			continue
 		}
-		if err := config.Check(place.Path); err != nil {
+		if err := place.Check(); err != nil {
 			status = statusFailed
 			_ = t.faulty(place.Path, err)
 			continue
@@ -158,14 +158,25 @@ func (*configPath) Run(t streams, c *tree) error {
 	if err != nil {
 		return err
 	}
+	var projects []config.ProjectFile
+	if merged, err := config.Load(o); err == nil { // config check tells of what is wrong
+		projects = merged.Projects
+	}
 	for _, place := range config.Paths(o) {
-		t.answer(pad(place.Layer.String(), 10) + placeState(place))
+		t.answer(pad(place.Layer.String(), 10) + placeState(place, projects))
 	}
 	return nil
 }
 
-func placeState(place config.LayerPath) string {
+// placeState says whether the file of a place is read, and of one that a repository
+// brings along whether all of it counts.
+func placeState(place config.LayerPath, projects []config.ProjectFile) string {
 	state := sayRead
+	for _, p := range projects {
+		if p.Path == place.Path && len(p.Held) > 0 {
+			state = sayUntrusted
+		}
+	}
 	switch {
 	case !place.Exists:
 		state = sayNotThere

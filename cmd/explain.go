@@ -70,7 +70,7 @@ func explain(x *core.Explanation, o core.Options) []section {
 	add("program", x.Program)
 	add("folder", x.Dir)
 	add("preset", presetLine(x, o))
-	add("settings", settingsLines(o)...)
+	add("settings", settingsLines(o, x.Config.Projects)...)
 	add("network", networkLines(x.Policy)...)
 	add("files", fileLines(x.Policy)...)
 	add("protected", protectedLines(x.Policy)...)
@@ -82,14 +82,15 @@ func explain(x *core.Explanation, o core.Options) []section {
 	return page
 }
 
-func settingsLines(o core.Options) []string {
+func settingsLines(o core.Options, projects []config.ProjectFile) []string {
 	var lines []string
 	from, err := layers(o.Settings)
 	if err != nil {
 		return nil // the explanation would not have come about
 	}
+	from.NoProject = o.NoProject
 	for _, place := range config.Paths(from) {
-		lines = append(lines, pad(place.Layer.String(), 10)+placeState(place))
+		lines = append(lines, pad(place.Layer.String(), 10)+placeState(place, projects))
 	}
 	return lines
 }

@@ -18,7 +18,10 @@ func settingsChanged(o core.Options, since time.Time) bool {
 	if err != nil {
 		return false
 	}
-	for _, place := range config.Paths(from) {
+	from.NoProject = o.NoProject
+	// What is trusted decides what the files of a repository mean.
+	places := append(config.Paths(from), config.LayerPath{Path: config.TrustDir(from), Used: o.Settings == "" && !o.NoProject})
+	for _, place := range places {
 		var stat unix.Stat_t
 		if place.Used && unix.Stat(place.Path, &stat) == nil && time.Unix(stat.Ctim.Unix()).After(since) {
 			return true
@@ -31,5 +34,5 @@ func settingsChanged(o core.Options, since time.Time) bool {
 // in core.
 func layers(settings string) (config.Options, error) {
 	home, dir, err := core.Options{}.Roots()
-	return config.Options{Home: home, Dir: dir, Getenv: os.Getenv, Settings: settings, SettingsSet: settings != ""}, err //nolint:wrapcheck // says what it means
+	return config.Options{Home: home, Dir: dir, Getenv: os.Getenv, Settings: settings, SettingsSet: settings != "", Repository: core.Repository}, err //nolint:wrapcheck // says what it means
 }

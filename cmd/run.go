@@ -56,7 +56,7 @@ func (t streams) run(line *runLine) int {
 // options turns a line into what the engine takes.
 func (t streams) options(line *runLine) core.Options {
 	o := core.Options{
-		Args: line.command, Line: line.line, Flags: line.flags, Yes: line.yes,
+		Args: line.command, Line: line.line, Flags: line.flags, Yes: line.yes, NoProject: line.noProject,
 		Stdin: t.in, Stdout: t.out, Stderr: t.err,
 		Warnf: t.warnf,
 	}

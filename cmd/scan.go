@@ -10,7 +10,7 @@ import (
 
 // verbs are the words that mean something to srt in first place. They are those
 // of tree, in its order.
-var verbs = [...]string{"run", "explain", "doctor", "config", "preset", "version", "completion", "ssh-proxy"} //nolint:gochecknoglobals // a constant
+var verbs = [...]string{"run", "explain", "doctor", "config", "trust", "untrust", "preset", "version", "completion", "ssh-proxy"} //nolint:gochecknoglobals // a constant
 
 // global holds the options that stand before the command or the verb.
 type global struct {
@@ -24,9 +24,11 @@ type global struct {
 // runLine is what the command line says about a run: the bare form, -c and run.
 type runLine struct {
 	global
-	flags   config.Flags
-	yes     bool
-	command []string
+	flags config.Flags
+	yes   bool
+	// noProject leaves out what the repository brings along.
+	noProject bool
+	command   []string
 }
 
 // parsed is a command line, as far as scan reads it.
@@ -191,6 +193,8 @@ func (p *parsed) slot(name string, run bool) any {
 		return &r.flags.Limit
 	case "--allow-weaker":
 		return &r.flags.AllowWeaker
+	case "--no-project":
+		return &r.noProject
 	case "--yes":
 		return &r.yes
 	}

@@ -47,9 +47,9 @@ func TestScan(t *testing.T) {
 		{args: []string{"-c", ""}},
 		{args: []string{"-c", "x", "-s", "F"}, want: parsed{run: runLine{global: global{line: "x", settings: new("F")}}}},
 		{
-			args: []string{"-s", "F", "run", "--allow-write", "a,b", "--allow-write=.", "--deny-domain=-x", "--yes", "-d", "w", "--yes"},
+			args: []string{"-s", "F", "run", "--allow-write", "a,b", "--allow-write=.", "--deny-domain=-x", "--yes", "--no-project", "-d", "w", "--yes"},
 			want: parsed{verb: "run", run: runLine{
-				global: global{settings: new("F"), debug: true}, yes: true, command: []string{"w", "--yes"},
+				global: global{settings: new("F"), debug: true}, yes: true, noProject: true, command: []string{"w", "--yes"},
 				flags: config.Flags{AllowWrite: []string{"a,b", "."}, DenyDomain: []string{"-x"}},
 			}},
 		},
@@ -120,7 +120,7 @@ func TestScanAgreesWithKong(t *testing.T) {
 	alphabet := []string{
 		"-s", "-sF", "--settings", "--settings=F", "--preset", "--preset=p", "-c", "-cx", "--line=x", "-d", "--debug", "-ds",
 		"--control-fd", "--control-fd=4", "--control-fd=2", "7", "--allow-write", "--allow-write=.", "--deny-write=a,b",
-		"--allow-read=x", "--deny-read", "--allow-domain=*.x", "--deny-domain", "--yes", "--nope", "-x", "-", "--",
+		"--allow-read=x", "--deny-read", "--allow-domain=*.x", "--deny-domain", "--yes", "--no-project", "--nope", "-x", "-", "--",
 		"run", "run", "run", "true", "word", "", "a b",
 	}
 	check := func(args []string) bool {

@@ -34,6 +34,7 @@ const (
 	sayByNameOnly   = "by its name only"
 	sayNoProxy      = "no HTTPS_PROXY is set: ssh-proxy is what ssh runs inside of a sandbox"
 	sayRead         = "read"
+	sayUntrusted    = "untrusted"
 	sayNotRead      = "not read"
 	sayNotThere     = "not there"
 	sayAllLayers    = "all layers together"
@@ -125,6 +126,105 @@ func limitLines(x *core.Explanation) []string {
 	return lines
 }
 
+// Trust.
+const (
+	sayCannotAsk  = "this is no terminal, so nothing is asked and nothing is trusted"
+	sayNotTrusted = "nothing was trusted"
+	hintTrustYes  = "srt trust --yes trusts without a question"
+	hintTrustList = "srt trust --list shows what is trusted"
+	hintNoProject = "the names are .srt.toml, .sandbox/settings.json and .srt.local.toml, from the root of the repository to this folder"
+)
+
+func sayNoFolder(dir string) string { return dir + " is not a folder" }
+func sayNoProject(dir string) string {
+	return "no settings that a repository brings along are read in " + dir
+}
+func sayNothingTrusted(dir string) string { return "nothing is trusted of " + dir }
+func sayOpensNothing(shown string) string {
+	return shown + " opens nothing, so all of it counts as it is"
+}
+func sayAsksFor(shown string) string { return shown + " asks for" }
+func sayLine(line int) string        { return fmt.Sprintf("line %d", line) }
+func sayBrokenRecord(name string) string {
+	return name + " is no record of trust that can be used, and counts for nothing"
+}
+
+func sayTrustQuestion(files int) string {
+	if files > 1 {
+		return "trust them as they are?"
+	}
+	return "trust it as it is?"
+}
+
+func sayTrustState(s config.TrustState) string {
+	switch s {
+	case config.TrustSame:
+		return "same"
+	case config.TrustChanged:
+		return "changed"
+	case config.TrustGone:
+	}
+	return "gone"
+}
+
+// sayOpens says what an entry of a repository's file opens when it is trusted.
+func sayOpens(h config.Held) string {
+	key := h.Origin.Key
+	if !strings.HasSuffix(h.Origin.File, ".toml") {
+		key = snakeKey(key)
+	}
+	switch key {
+	case "filesystem.allow_write", "filesystem.allow_cache":
+		return "it and all beneath it can be written"
+	case "filesystem.allow_read":
+		return "it and all beneath it can be read, even if it is hidden"
+	case "filesystem.disabled":
+		return "everything can be read and written"
+	case "filesystem.allow_git_config":
+		return "the configuration of repositories can be written, and git runs what it says"
+	case "network.allowed_domains":
+		return "connections to it"
+	case "network.allow_unix_sockets", "network.allow_all_unix_sockets":
+		return "connections to programs of this machine"
+	case "network.parent_proxy", "network.mitm_proxy", "network.http_proxy_port", "network.socks_proxy_port":
+		return "connections go by way of it"
+	case "network.tls_terminate":
+		return "what is inside of TLS is looked into"
+	case "permissions.allow":
+		return "it can be read, written or reached"
+	case "environment.keep":
+		return "the command gets the variable, even if it is hidden"
+	case "command.preset":
+		return "the command gets what the preset opens"
+	case "ignore_violations":
+		return "what is blocked is not told"
+	case "bwrap_path":
+		return "this program makes the sandbox"
+	case "allow_weaker":
+		return "a weaker form of the protection will do"
+	case "git.safe_directories":
+		return "git works in folders that belong to others"
+	case "credentials.files", "credentials.env_vars", "credentials.aws_pairs":
+		return "hosts get what it stands for"
+	}
+	if strings.HasPrefix(key, "limits.") {
+		return "more than the limit in force"
+	}
+	return "a protection less"
+}
+
+// snakeKey spells a key of the JSON form as the TOML form has it.
+func snakeKey(key string) string {
+	var b strings.Builder
+	for _, r := range key {
+		if unicode.IsUpper(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
 func measureLine(m core.Measure) string {
 	state := "ok"
 	switch {
@@ -157,6 +257,10 @@ a program.
 		return "Usage: srt " + verb + " [OPTION]… [--] COMMAND [WORD]…\n       srt [OPTION]… " + verb + " -c LINE\n"
 	case "config check":
 		verb += " [FILE]"
+	case "trust":
+		verb = "trust [--yes] [DIR]\n       srt trust --list"
+	case "untrust":
+		verb += " [DIR]"
 	case "preset show":
 		verb += " NAME"
 	case "completion":

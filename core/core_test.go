@@ -221,11 +221,11 @@ func TestWrap(t *testing.T) {
 		t.Errorf("%q, want %q", w.Args, want)
 	}
 	// What opens the home folder here must do so there too.
-	w, err = Wrap("/opt/srt", Options{Args: []string{"true"}, Dir: dir, Environ: []string{"HOME=" + dir, "PATH=" + defaultPath}, Flags: config.Flags{AllowWrite: []string{"."}}, Yes: true})
+	w, err = Wrap("/opt/srt", Options{Args: []string{"true"}, Dir: dir, Environ: []string{"HOME=" + dir, "PATH=" + defaultPath}, Flags: config.Flags{AllowWrite: []string{"."}}, NoProject: true, Yes: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"/opt/srt", "run", "--allow-write=.", "--yes", "--", "true"}; !slices.Equal(w.Args, want) {
+	if want := []string{"/opt/srt", "run", "--allow-write=.", "--no-project", "--yes", "--", "true"}; !slices.Equal(w.Args, want) {
 		t.Errorf("%q, want %q", w.Args, want)
 	}
 }

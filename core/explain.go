@@ -72,7 +72,7 @@ func (w *Wrapped) Cmd(ctx context.Context) *exec.Cmd {
 // Wrap gives the command line of the srt program at path that runs the command
 // of o in a sandbox, for those who start processes by other means than [Run]. It
 // checks that the settings can be used and the command can be found. Args, Line,
-// Dir, Environ, Settings, Preset, Flags and Yes count; the home folder is that of
+// Dir, Environ, Settings, NoProject, Preset, Flags and Yes count; the home folder is that of
 // Environ.
 func Wrap(path string, o Options) (*Wrapped, error) {
 	o.Home = ""
@@ -110,6 +110,9 @@ func Wrap(path string, o Options) (*Wrapped, error) {
 		for _, value := range list.values {
 			args = append(args, fmt.Sprintf("%s=%s", list.flag, value))
 		}
+	}
+	if o.NoProject {
+		args = append(args, "--no-project")
 	}
 	if o.Yes {
 		args = append(args, "--yes")

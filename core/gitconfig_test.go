@@ -287,3 +287,33 @@ func TestGitRuns(t *testing.T) {
 		}
 	}
 }
+
+// A work tree cannot choose the repository that it is trusted with.
+func TestRepository(t *testing.T) {
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, top+"/main/.git/config", "", 0o644)
+	put(t, top+"/main/.git/worktrees/w/commondir", "../..\n", 0o644)
+	put(t, top+"/main/.git/worktrees/w/gitdir", top+"/w/.git\n", 0o644)
+	put(t, top+"/main/.git/modules/s/config", "[core]\nworktree = ../../../s\n", 0o644)
+	put(t, top+"/w/.git", "gitdir: "+top+"/main/.git/worktrees/w\n", 0o644)
+	put(t, top+"/main/s/.git", "gitdir: ../.git/modules/s\n", 0o644)
+	put(t, top+"/thief/.git", "gitdir: "+top+"/main/.git/worktrees/w\n", 0o644)
+	put(t, top+"/other/.git", "gitdir: "+top+"/main/.git\n", 0o644)
+	put(t, top+"/common/.git/commondir", top+"/main/.git\n", 0o644)
+	put(t, top+"/plain/x", "", 0o644)
+	put(t, top+"/link/x", "", 0o644)
+	if err := os.Symlink(top+"/main/.git", top+"/link/.git"); err != nil {
+		t.Fatal(err)
+	}
+	for tree, want := range map[string]string{
+		"/main": "/main/.git", "/w": "/main/.git", "/main/s": "/main/.git/modules/s",
+		"/thief": "/thief", "/other": "/other", "/common": "/common/.git", "/plain": "/plain", "/link": "/link",
+	} {
+		if got := Repository(top + tree); got != top+want {
+			t.Errorf("%s belongs to %s, want %s", tree, got, want)
+		}
+	}
+}

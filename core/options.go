@@ -33,8 +33,12 @@ type Options struct {
 	Environ []string
 
 	// Settings names a settings file that stands for all but the machine-wide one;
-	// "" reads the user's.
+	// "" reads the user's and those of the repository.
 	Settings string
+	// NoProject leaves out the settings that a repository brings along: .srt.toml,
+	// .sandbox/settings.json and .srt.local.toml from its root to Dir. Otherwise what
+	// they open counts where the user trusts them, and what they deny in any case.
+	NoProject bool
 	// Preset is the name of a preset, "none", or "" for the one whose rule matches
 	// Args; with Settings or Line none applies by itself.
 	Preset string

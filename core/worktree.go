@@ -18,7 +18,7 @@ func openRepositories(cfg *config.Config) {
 		if e.Kind != policy.AllowWrite || e.Cache {
 			continue
 		}
-		path, err := roots.Resolve(e.Rule.Text)
+		path, err := e.Resolve(roots)
 		if err != nil {
 			continue // whoever makes the policy says so
 		}
@@ -79,6 +79,20 @@ func repositoryOf(tree string) string {
 		return ""
 	}
 	return common
+}
+
+// Repository names the repository of the work tree at root, a folder free of
+// symlinks: the git folder that linked work trees share, or root itself where there
+// is none. A work tree cannot choose that of another, see repositoryOf.
+func Repository(root string) string {
+	dotGit := filepath.Join(root, ".git")
+	if info, err := os.Lstat(dotGit); err == nil && info.IsDir() {
+		return dotGit
+	}
+	if repo := repositoryOf(root); repo != "" {
+		return repo
+	}
+	return root
 }
 
 // pointsBack reports whether a repository names a folder as its work tree, as those

@@ -3,7 +3,7 @@
 _srt() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local globals='--settings --preset --debug --control-fd --line --help --version -s -c -d -h -V'
-    local rules='--allow-write --deny-write --allow-read --deny-read --allow-domain --deny-domain --limit --allow-weaker --yes'
+    local rules='--allow-write --deny-write --allow-read --deny-read --allow-domain --deny-domain --limit --allow-weaker --no-project --yes'
     local verb='' options=$globals word='' i=1
 
     # Options come before the command; what follows the command is its own.
@@ -21,7 +21,7 @@ _srt() {
             [[ ${COMP_WORDS[i]-} == = ]] && ((++i))
             ;;
         -*) ;;
-        run | explain | doctor | config | preset | version | completion)
+        run | explain | doctor | config | trust | untrust | preset | version | completion)
             [[ -n $verb ]] && break
             verb=$word
             [[ $verb == run || $verb == explain ]] || break
@@ -72,7 +72,7 @@ _srt() {
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -z $verb ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'run explain doctor config preset version completion' -- "$current"; compgen -c -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'run explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
     else
         _srt_command "$COMP_CWORD"
     fi
@@ -98,6 +98,12 @@ _srt_command() {
 # Completes the words of a verb that runs nothing. $2 is where they begin.
 _srt_verb() {
     local verb=$1 at=$2 current=$3 words=''
+    if [[ $verb == trust || $verb == untrust ]]; then
+        [[ $verb == trust ]] && words='--list --yes'
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -d -- "$current")
+        return
+    fi
     if ((COMP_CWORD == at)); then
         case $verb in
         doctor) words='--json' ;;

@@ -60,7 +60,7 @@ end
 function __srt_command
     set -l words (__srt_words)
     test (count $words) -gt 0; or return 1
-    contains -- $words[1] doctor config preset version completion; and return 1
+    contains -- $words[1] doctor config trust untrust preset version completion; and return 1
     return 0
 end
 
@@ -91,6 +91,8 @@ complete -c srt -n __srt_first -a run -d 'Run a command, with rules of its own'
 complete -c srt -n __srt_first -a explain -d 'Show what would run, and why'
 complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
 complete -c srt -n __srt_first -a config -d 'Show and check settings'
+complete -c srt -n __srt_first -a trust -d 'Let the settings of a repository open what they ask for'
+complete -c srt -n __srt_first -a untrust -d 'Take that back'
 complete -c srt -n __srt_first -a preset -d 'Show the named policies for tools'
 complete -c srt -n __srt_first -a version -d 'Show the version'
 complete -c srt -n __srt_first -a completion -d 'Print a completion script'
@@ -105,12 +107,16 @@ complete -c srt -n __srt_rules -l allow-domain -x -d 'Allow connections to a hos
 complete -c srt -n __srt_rules -l deny-domain -x -d 'Deny connections to a host'
 complete -c srt -n __srt_rules -l limit -x -a 'memory= processes= cpu= time= tmp=' -d 'Limit what the command uses'
 complete -c srt -n __srt_rules -l allow-weaker -x -a limits -d 'Accept a weaker form'
+complete -c srt -n __srt_rules -l no-project -d 'Leave out what the repository brings along'
 complete -c srt -n __srt_rules -l yes -d 'Let . be writable even if it is the home folder'
 complete -c srt -n '__srt_after explain' -l json -d 'Print JSON'
 complete -c srt -n '__srt_after doctor' -l json -d 'Print JSON'
 complete -c srt -n '__srt_after config' -a 'show check path schema'
 complete -c srt -n '__srt_after config show' -l origin -d 'Add where each entry was written'
 complete -c srt -n '__srt_after config check' -F
+complete -c srt -n '__srt_after trust' -l list -d 'List what is trusted'
+complete -c srt -n '__srt_after trust' -l yes -d 'Do not ask'
+complete -c srt -n '__srt_after trust; or __srt_after untrust' -a '(__fish_complete_directories)'
 complete -c srt -n '__srt_after preset' -a 'list show'
 complete -c srt -n '__srt_after preset show' -a '(__srt_presets)'
 complete -c srt -n '__srt_after completion' -a 'bash zsh fish'

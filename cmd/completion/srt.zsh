@@ -22,6 +22,7 @@ _srt() {
     '*--deny-domain=[deny connections to a host]:host:_hosts'
     '*--limit=[limit what the command uses]:limit:_srt_limits'
     '*--allow-weaker=[accept a weaker form of what cannot be fully enforced]:name:(limits)'
+    '--no-project[leave out what the repository brings along]'
     '--yes[let . be writable even if it is the home folder]'
   )
 
@@ -37,6 +38,8 @@ _srt() {
       'explain:show what would run, and why'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
+      'trust:let the settings of a repository open what they ask for'
+      'untrust:take that back'
       'preset:show the named policies for tools'
       'version:show the version'
       'completion:print a completion script'
@@ -55,6 +58,8 @@ _srt() {
       check) _files ;;
       esac
       ;;
+    trust) _arguments '(--yes)--list[list what is trusted]' '(--list)--yes[do not ask]' '1:folder:_files -/' ;;
+    untrust) _arguments '1:folder:_files -/' ;;
     preset)
       _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets show'
       ;;

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/srt-sh/srt/core/policy"
@@ -16,7 +17,13 @@ type binder struct {
 	toml    bool
 	narrow  bool // managed_only: entries that widen are dropped with a note
 	lasting bool // the managed layer has denies of files, so filesystem.disabled of another is dropped
+
+	base    string       // where relative paths begin; empty: the working directory
+	project *ProjectFile // the file being bound, if a repository brings it along
 }
+
+// untrusted reports whether the file being bound may only tighten.
+func (b *binder) untrusted() bool { return b.project != nil && !b.project.Trusted }
 
 func (b *binder) origin(n *node, key string) policy.Origin {
 	if b.toml {
@@ -36,7 +43,14 @@ func (b *binder) rule(n *node, key string) policy.Rule {
 // widens reports whether an entry that widens the policy counts, and notes it
 // where it does not.
 func (b *binder) widens(text string, o policy.Origin) bool {
-	if b.narrow {
+	switch {
+	case b.project != nil && b.narrow:
+		b.project.overruled++
+		return false
+	case b.untrusted():
+		b.project.Held = append(b.project.Held, Held{Text: text, Origin: o})
+		return false
+	case b.narrow:
 		b.c.Notes = append(b.c.Notes, fmt.Sprintf("%s: %s %s is ignored: the managed settings allow no other to widen them", o, o.Key, text))
 	}
 	return !b.narrow
@@ -65,6 +79,9 @@ func (b *binder) bind(root *node) error {
 	if m := root.get("ignoreViolations"); m != nil {
 		for _, k := range m.keys {
 			r := IgnoreRule{Command: k, Origin: b.origin(m.fields[k], "ignoreViolations")}
+			if b.untrusted() && !b.widens(k, r.Origin) {
+				continue
+			}
 			for _, n := range m.fields[k].items() {
 				r.Parts = append(r.Parts, n.text())
 			}
@@ -87,6 +104,12 @@ func (b *binder) commands(root *node) []Command {
 	var out []Command
 	for _, n := range root.get("command").items() {
 		cmd := Command{Preset: n.get("preset").text(), Origin: b.origin(n, "command")}
+		// The names of a file that is not trusted count, as who adds one has a command
+		// confined; under which rules is not for it to say, not even under none, since
+		// a preset takes variables away too.
+		if x := n.get("preset"); cmd.Preset != "" && b.untrusted() && !b.widens(cmd.Preset, b.origin(x, "command.preset")) {
+			cmd.Preset = ""
+		}
 		for _, m := range n.get("match").items() {
 			cmd.Match = append(cmd.Match, b.rule(m, "command.match"))
 		}
@@ -95,7 +118,8 @@ func (b *binder) commands(root *node) []Command {
 	return out
 }
 
-// flag sets a boolean; widening tells that true widens the policy.
+// flag sets a boolean; widening tells that true widens the policy. Where false does,
+// a repository's file may not undo what another layer has set.
 func (b *binder) flag(s *Setting[bool], n *node, key string, widening bool) {
 	if n == nil {
 		return
@@ -104,13 +128,17 @@ func (b *binder) flag(s *Setting[bool], n *node, key string, widening bool) {
 	if widening && n.boolean && !b.widens("= true", o) {
 		return
 	}
+	if !widening && !n.boolean && s.Value && b.untrusted() && !b.widens("= false", o) {
+		return
+	}
 	*s = Setting[bool]{n.boolean, true, o}
 }
 
 func (b *binder) number(s *Setting[int], n *node, key string) {
-	if n != nil {
-		*s = Setting[int]{int(n.num), true, b.origin(n, key)}
+	if n == nil || b.untrusted() && !b.widens("= "+strconv.Itoa(int(n.num)), b.origin(n, key)) {
+		return
 	}
+	*s = Setting[int]{int(n.num), true, b.origin(n, key)}
 }
 
 func (b *binder) text(s *Setting[string], n *node, key string) {
@@ -173,7 +201,7 @@ func (b *binder) proxies(net *node) {
 		key string
 		to  *Setting[int]
 	}{{"httpProxyPort", &c.HTTPProxyPort}, {"socksProxyPort", &c.SOCKSProxyPort}} {
-		if n := net.get(p.key); n != nil && b.widens("", b.origin(n, "network."+p.key)) {
+		if n := net.get(p.key); n != nil && (b.untrusted() || b.widens("", b.origin(n, "network."+p.key))) { // number asks for itself
 			b.number(p.to, n, "network."+p.key)
 		}
 	}
@@ -188,7 +216,7 @@ func (b *binder) proxies(net *node) {
 		}
 	}
 	n := net.get("tlsTerminate")
-	if n == nil {
+	if n == nil || b.untrusted() && !b.widens("", b.origin(n, "network.tlsTerminate")) {
 		return
 	}
 	t := &TLSTerminate{
@@ -213,7 +241,7 @@ func (b *binder) abs(p string) string {
 	if p == "" || path.IsAbs(p) {
 		return p
 	}
-	abs, err := policy.Roots{Home: b.c.Home, Dir: b.c.Dir}.Resolve(p)
+	abs, err := policy.PathEntry{Base: b.base, Rule: policy.Rule{Text: p}}.Resolve(policy.Roots{Home: b.c.Home, Dir: b.c.Dir})
 	if err != nil {
 		return p
 	}
@@ -256,6 +284,7 @@ func (b *binder) path(e policy.PathEntry) {
 	if (e.Kind == policy.AllowRead || e.Kind == policy.AllowWrite) && !b.widens(e.Rule.Text, e.Rule.Origin) {
 		return
 	}
+	e.Base = b.base
 	b.c.Filesystem.Paths = append(b.c.Filesystem.Paths, e)
 }
 
@@ -303,6 +332,9 @@ func (b *binder) credentials(creds *node) {
 		c.EnvVars = append(c.EnvVars, b.credential(n, "name", "credentials.envVars"))
 	}
 	for _, n := range creds.get("awsPairs").items() {
+		if b.untrusted() && !b.widens("", b.origin(n, "credentials.awsPairs")) {
+			continue
+		}
 		c.AWSPairs = append(c.AWSPairs, AWSPair{n.get("accessKeyIdVar").text(), n.get("secretAccessKeyVar").text(), n.get("sessionTokenVar").text(), b.origin(n, "credentials.awsPairs")})
 	}
 	if s := creds.get("sigv4"); s != nil {
@@ -327,6 +359,13 @@ func (b *binder) credential(n *node, name, key string) Credential {
 	}
 	if hosts := n.get("injectHosts"); hosts != nil {
 		cr.InjectHosts = patterns(hosts.items())
+	}
+	if name == "path" {
+		cr.Base = b.base
+	}
+	if cr.Mask && b.untrusted() && !b.widens(cr.Name, cr.Rule.Origin) {
+		// What is masked goes out to hosts; denied it does not.
+		return Credential{Name: cr.Name, Base: cr.Base, OnExtractNoMatch: "warn", Rule: cr.Rule}
 	}
 	return cr
 }

@@ -39,6 +39,9 @@ type Config struct {
 	BwrapPath                    Setting[string]
 	GitSafeDirectories           []policy.Rule
 
+	// Projects are the files that the repository brings along, weakest first.
+	Projects []ProjectFile
+
 	// What whoever runs the command adds before asking for the Policy.
 	Temp       string                            // private temporary directory: writable, no protected names in it; empty: none
 	LocalAddrs func() []netip.Addr               // see policy.Input
@@ -120,6 +123,7 @@ type Credentials struct {
 // Credential is a file or a variable that holds a secret.
 type Credential struct {
 	Name             string // the path as spelled, or the variable
+	Base             string // of a path: see policy.PathEntry
 	Mask             bool   // false: denied
 	Extract          string // a JavaScript regular expression, whose first group is the secret; empty: the whole
 	OnExtractNoMatch string // warn, deny or error
@@ -180,7 +184,7 @@ func (c *Config) Policy() (*policy.Policy, error) {
 	in.Paths = append(in.Paths, c.Filesystem.Paths...)
 	for _, f := range c.Credentials.Files {
 		// Until files can be masked, those that should be are hidden too.
-		in.Paths = append(in.Paths, policy.PathEntry{Kind: policy.DenyRead, Firm: true, Rule: f.Rule})
+		in.Paths = append(in.Paths, policy.PathEntry{Kind: policy.DenyRead, Firm: true, Base: f.Base, Rule: f.Rule})
 	}
 	if c.Temp != "" {
 		in.Paths = append(in.Paths, policy.PathEntry{

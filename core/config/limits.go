@@ -45,7 +45,12 @@ func memoryEntry(s string) string {
 
 // set puts a limit in place of that of a weaker layer. The managed layer is bound
 // last, and is an upper bound: a lower limit of another layer stays.
-func set[T int | uint64 | float64 | time.Duration](s *Setting[T], value T, o policy.Origin) {
+// A repository's file may lower a limit, and until it is trusted not raise one; tmp
+// has one without being set.
+func set[T int | uint64 | float64 | time.Duration](b *binder, s *Setting[T], value T, text string, o policy.Origin) {
+	if b.untrusted() && (s.Set && value > s.Value || !s.Set && o.Key == "limits.tmp") && !b.widens("= "+text, o) {
+		return
+	}
 	if o.Layer == policy.LayerManaged && s.Set && s.Value <= value {
 		return
 	}
@@ -63,18 +68,18 @@ func (b *binder) limits(n *node) {
 	}{{"memory", &l.Memory}, {"tmp", &l.Tmp}} {
 		if x := n.get(s.key); x != nil {
 			size, _ := parseSize(x.str) // the schema has looked at it
-			set(s.to, size, b.origin(x, "limits."+s.key))
+			set(b, s.to, size, x.str, b.origin(x, "limits."+s.key))
 		}
 	}
 	if x := n.get("processes"); x != nil {
-		set(&l.Processes, int(x.num), b.origin(x, "limits.processes"))
+		set(b, &l.Processes, int(x.num), strconv.Itoa(int(x.num)), b.origin(x, "limits.processes"))
 	}
 	if x := n.get("cpu"); x != nil {
-		set(&l.CPU, x.num, b.origin(x, "limits.cpu"))
+		set(b, &l.CPU, x.num, FormatCPU(x.num), b.origin(x, "limits.cpu"))
 	}
 	if x := n.get("time"); x != nil {
 		d, _ := time.ParseDuration(x.str)
-		set(&l.Time, d, b.origin(x, "limits.time"))
+		set(b, &l.Time, d, x.str, b.origin(x, "limits.time"))
 	}
 }
 
@@ -102,25 +107,25 @@ func (b *binder) limitFlags(words []string) error {
 				return fault(msg, "write "+flag+" "+key+"=4GiB")
 			}
 			size, _ := parseSize(value)
-			set(to, size, o)
+			set(b, to, size, value, o)
 		case "processes":
 			n, err := strconv.Atoi(value)
 			if err != nil || n < minProcesses || n > maxProcesses {
 				return fault(fmt.Sprintf("expected a number from %d to %d", minProcesses, maxProcesses), "write "+flag+" processes=2048")
 			}
-			set(&l.Processes, n, o)
+			set(b, &l.Processes, n, value, o)
 		case "cpu":
 			n, err := strconv.ParseFloat(value, 64)
 			if err != nil || !validCPU(n) {
 				return fault(cpuExpected, "write "+flag+" cpu=2.0")
 			}
-			set(&l.CPU, n, o)
+			set(b, &l.CPU, n, value, o)
 		case "time":
 			if msg := durationEntry(value); msg != "" {
 				return fault(msg, "write "+flag+" time=30m")
 			}
 			d, _ := time.ParseDuration(value)
-			set(&l.Time, d, o)
+			set(b, &l.Time, d, value, o)
 		default:
 			hint := "the limits are " + strings.Join(limitKeys(), ", ")
 			if near := policy.Nearest(key, limitKeys()); near != "" {

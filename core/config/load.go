@@ -27,7 +27,14 @@ type Options struct {
 	SettingsData []byte
 	// Preset chooses the preset by the [[command]] rules, in the order in which they
 	// count. nil, or a nil result, is none.
-	Preset      func([]Command) (*Preset, error)
+	Preset func([]Command) (*Preset, error)
+	// NoProject leaves out the files that a repository brings along.
+	NoProject bool
+	// Repository names the repository that a folder with a .git belongs to, the same
+	// for all its work trees; trust is recorded under that name. nil: the folder.
+	Repository func(root string) string
+	// Distrust takes every file of a repository for one that is not trusted.
+	Distrust    bool
 	Flags       Flags
 	ManagedPath string                            // "": DefaultManagedPath
 	Yes         bool                              // "." may be a write root even in the home directory or above
@@ -51,7 +58,21 @@ type LayerPath struct {
 	Layer  policy.Layer
 	Path   string // absolute
 	Exists bool
-	Used   bool // it is the one that Load reads for its layer
+	Used   bool // Load reads it
+
+	root string // of a project's file: the folder that it may not lead out of
+}
+
+// Check reads the file and reports its first fault, as the function Check does.
+func (p LayerPath) Check() error {
+	if p.root == "" {
+		return Check(p.Path)
+	}
+	data, err := readProject(p.root, p.Path, p.Path)
+	if err == nil {
+		_, err = parseFile(data, p.Path, isTOML(p.Path), false)
+	}
+	return err
 }
 
 func (o Options) getenv(name string) string {
@@ -97,6 +118,11 @@ func (o Options) ownPaths() []string {
 		path.Dir(o.managed()),
 	}
 	files := []string{o.userTOML(), o.userJSON(), o.managed()}
+	for _, place := range o.projectPaths() {
+		if place.Exists {
+			files = append(files, place.Path)
+		}
+	}
 	if o.SettingsSet {
 		own = append(own, o.settings())
 		files = append(files, o.settings())
@@ -157,6 +183,7 @@ func Paths(o Options) []LayerPath {
 		first := add(policy.LayerUser, o.userTOML())
 		second := add(policy.LayerUser, o.userJSON())
 		out[0].Used, out[1].Used = first, second && !first
+		out = append(out, o.projectPaths()...)
 	}
 	there := add(policy.LayerManaged, o.managed())
 	out[len(out)-1].Used = there
@@ -317,6 +344,9 @@ func (b *binder) user(o Options, f *file) error {
 			return err
 		}
 	}
+	if err := b.projects(o); err != nil {
+		return err
+	}
 	return b.environ(o)
 }
 
@@ -441,7 +471,9 @@ func (c *Config) checkRoots(yes bool) error {
 		if e.Kind != policy.AllowWrite || path.IsAbs(e.Rule.Text) || e.Rule.Text == "~" || strings.HasPrefix(e.Rule.Text, "~/") && !policy.Unnamed(e.Rule.Text) {
 			continue
 		}
-		dir, err := roots.Resolve(strings.TrimSuffix(e.Rule.Text, "**"))
+		trimmed := e
+		trimmed.Rule.Text = strings.TrimSuffix(e.Rule.Text, "**")
+		dir, err := trimmed.Resolve(roots)
 		if err != nil {
 			return &Error{File: e.Rule.Origin.String(), Key: e.Rule.Origin.Key, Msg: err.Error()}
 		}
@@ -484,7 +516,7 @@ func (c *Config) checkGlobs() error {
 	for _, r := range pol.Skipped() {
 		o := r.Rule.Origin
 		msg := fmt.Sprintf("%q: %s can allow writing to a directory or a file, not to a pattern", r.Rule.Text, c.goos)
-		if c.NPM && (o.Layer == policy.LayerSettings || o.Layer == policy.LayerUser) {
+		if c.NPM && (o.Layer == policy.LayerSettings || o.Layer == policy.LayerUser) || o.Layer == policy.LayerProject && !isTOML(o.File) {
 			c.Notes = append(c.Notes, o.String()+": "+msg+"; it is skipped")
 			continue
 		}

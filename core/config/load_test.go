@@ -334,7 +334,8 @@ func TestPaths(t *testing.T) {
 	h := newHost(t)
 	h.npm("{}")
 	got := Paths(h.opts)
-	if len(got) != 3 || got[0].Exists || !got[1].Exists || !got[1].Used || got[2].Layer != policy.LayerManaged || got[2].Used {
+	if len(got) != 6 || got[0].Exists || !got[1].Exists || !got[1].Used || got[2].Path != h.home("p/.srt.toml") || got[2].Exists ||
+		got[4].Layer != policy.LayerLocal || got[5].Layer != policy.LayerManaged || got[5].Used {
 		t.Errorf("%+v", got)
 	}
 	h.opts.Settings, h.opts.SettingsSet = "s.json", true

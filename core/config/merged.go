@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,14 +26,14 @@ func (c *Config) Merged(origin bool) string {
 	w.rules("allow_weaker", c.AllowWeaker)
 	w.network(&c.Network)
 	w.filesystem(c)
-	w.firm(c.Filesystem.Paths)
+	w.firm(c, c.Filesystem.Paths)
 	w.section("environment")
 	w.rules("deny", c.Environment.Deny)
 	w.rules("keep", c.Environment.Keep)
 	w.settings("limits", c.limits())
 	w.section("git")
 	w.rules("safe_directories", c.GitSafeDirectories)
-	w.credentials(&c.Credentials)
+	w.credentials(c)
 	w.ignored(c.IgnoreViolations)
 	for _, cmd := range c.Commands {
 		w.pending = "\n[[command]]\n"
@@ -273,9 +274,9 @@ func (w *tomlWriter) filesystem(c *Config) {
 			if e.Kind != l.kind || e.Cache != l.cache || e.Firm {
 				continue
 			}
-			text := quote(homePath(e.Rule.Text))
+			text := quote(homePath(c.based(e.Base, e.Rule.Text)))
 			if e.Literal {
-				text = "{ path = " + quote(e.Rule.Text) + ", literal = true }"
+				text = "{ path = " + quote(c.based(e.Base, e.Rule.Text)) + ", literal = true }"
 			}
 			out = append(out, listEntry{text, e.Rule.Origin})
 		}
@@ -284,13 +285,13 @@ func (w *tomlWriter) filesystem(c *Config) {
 }
 
 // firm prints the denies that nothing re-opens, as what makes such denies.
-func (w *tomlWriter) firm(paths []policy.PathEntry) {
+func (w *tomlWriter) firm(c *Config, paths []policy.PathEntry) {
 	var out []listEntry
 	for _, e := range paths {
 		if !e.Firm {
 			continue
 		}
-		text := e.Rule.Text
+		text := c.based(e.Base, e.Rule.Text)
 		if e.Literal {
 			text = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]").Replace(text)
 		}
@@ -303,6 +304,15 @@ func (w *tomlWriter) firm(paths []policy.PathEntry) {
 	w.list("deny", out)
 }
 
+// based spells a path of a project's file so that it means the same from the working
+// directory.
+func (c *Config) based(base, text string) string {
+	if base == "" || base == path.Clean(c.Dir) || path.IsAbs(text) || text == "~" || strings.HasPrefix(text, "~/") {
+		return text
+	}
+	return path.Join(base, text)
+}
+
 // homePath spells a name that begins with ~ so that it is one in TOML too.
 func homePath(text string) string {
 	if policy.OtherHome(text) {
@@ -311,10 +321,11 @@ func homePath(text string) string {
 	return text
 }
 
-func (w *tomlWriter) credentials(c *Credentials) {
+func (w *tomlWriter) credentials(merged *Config) {
+	c := &merged.Credentials
 	w.settings("credentials", []one{boolOne("allow_plaintext_inject", c.AllowPlaintextInject)})
-	w.credentialList("files", "path", c.Files)
-	w.credentialList("env_vars", "name", c.EnvVars)
+	w.credentialList(merged, "files", "path", c.Files)
+	w.credentialList(merged, "env_vars", "name", c.EnvVars)
 	for _, p := range c.AWSPairs {
 		w.pending = "\n[[credentials.aws_pairs]]\n"
 		w.ones([]one{
@@ -330,7 +341,7 @@ func (w *tomlWriter) credentials(c *Credentials) {
 	})
 }
 
-func (w *tomlWriter) credentialList(list, name string, creds []Credential) {
+func (w *tomlWriter) credentialList(c *Config, list, name string, creds []Credential) {
 	for _, cr := range creds {
 		w.pending = "\n[[credentials." + list + "]]\n"
 		mode := "deny"
@@ -339,7 +350,7 @@ func (w *tomlWriter) credentialList(list, name string, creds []Credential) {
 		}
 		o := cr.Rule.Origin
 		w.ones([]one{
-			{name, quote(homePath(cr.Name)), true, o},
+			{name, quote(homePath(c.based(cr.Base, cr.Name))), true, o},
 			{"mode", quote(mode), true, o},
 			{"extract", quote(cr.Extract), cr.Extract != "", o},
 			{"on_extract_no_match", quote(cr.OnExtractNoMatch), cr.OnExtractNoMatch != "warn", o},

@@ -137,11 +137,25 @@ func (r Roots) Resolve(spelling string) (string, error) {
 // PathEntry is an entry of a path list as written.
 type PathEntry struct {
 	Kind    PathKind
-	Literal bool // a name, never a pattern
-	Cache   bool // see PathRule
-	Firm    bool // see PathRule
-	Closed  bool // of AllowWrite: does not open a protected name of a project, as in npm settings
-	Rule    Rule // Rule.Text is the spelling
+	Literal bool   // a name, never a pattern
+	Cache   bool   // see PathRule
+	Firm    bool   // see PathRule
+	Closed  bool   // of AllowWrite: does not open a protected name of a project, as in npm settings
+	Base    string // the absolute directory that a relative spelling begins in; empty: the working directory
+	Rule    Rule   // Rule.Text is the spelling
+}
+
+// Resolve makes the spelling absolute, as Roots.Resolve does, from Base where that
+// is set.
+func (e PathEntry) Resolve(roots Roots) (string, error) {
+	return e.roots(roots).Resolve(e.Rule.Text)
+}
+
+func (e PathEntry) roots(roots Roots) Roots {
+	if e.Base != "" {
+		roots.Dir = e.Base
+	}
+	return roots
 }
 
 // lstatFunc is os.Lstat or what stands for it.
@@ -153,6 +167,7 @@ type lstatFunc func(string) (fs.FileInfo, error)
 // counts too. A trailing /** means the directory.
 func (e PathEntry) resolve(roots Roots, lstat lstatFunc) ([]PathRule, error) {
 	spelling := e.Rule.Text
+	roots = e.roots(roots)
 	base := PathRule{Kind: e.Kind, Literal: e.Literal, Cache: e.Cache, Firm: e.Firm, Rule: e.Rule}
 	name := func(p string) PathRule {
 		r := base

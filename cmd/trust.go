@@ -1,0 +1,172 @@
+package cmd
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/srt-sh/srt/core/config"
+	"github.com/srt-sh/srt/core/policy"
+)
+
+type trustVerb struct {
+	Yes  bool   `help:"Do not ask."`
+	List bool   `help:"List what is trusted, since when, and whether it is still the same."`
+	Dir  string `arg:"" optional:"" help:"The folder; without, the current one."`
+}
+
+// Run records that files of a repository are trusted as they are now.
+func (v *trustVerb) Run(t streams) error {
+	o, err := layersOf(v.Dir)
+	if err != nil {
+		return err
+	}
+	if v.List {
+		return t.listTrusted(o)
+	}
+	if info, err := os.Stat(o.Dir); err != nil || !info.IsDir() {
+		return usageError{text: sayNoFolder(o.Dir), status: statusFailed}
+	}
+	o.Distrust = true
+	merged, err := config.Load(o)
+	if err != nil {
+		return err //nolint:wrapcheck // names file, line and key
+	}
+	for _, note := range merged.Notes {
+		t.warn(note)
+	}
+	if len(merged.Projects) == 0 {
+		return usageError{text: sayNoProject(o.Dir), hint: hintNoProject, status: statusFailed}
+	}
+	var files []*config.ProjectFile
+	for i := range merged.Projects {
+		p := &merged.Projects[i]
+		if len(p.Held) == 0 {
+			t.answer(sayOpensNothing(p.Shown))
+			continue
+		}
+		files = append(files, p)
+		t.answer(sayAsksFor(p.Shown))
+		t.held(p.Held)
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	if !v.Yes {
+		if err := t.confirm(sayTrustQuestion(len(files))); err != nil {
+			return err
+		}
+	}
+	for _, p := range files {
+		if err := p.Trust(o); err != nil {
+			return err //nolint:wrapcheck // says what it means
+		}
+	}
+	return nil
+}
+
+// layersOf is layers for a folder.
+func layersOf(dir string) (config.Options, error) {
+	o, err := layers("")
+	if err != nil || dir == "" {
+		return o, err
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(o.Dir, dir)
+	}
+	if place, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = place
+	}
+	o.Dir = filepath.Clean(dir)
+	return o, nil
+}
+
+// held lists entries that widen, and what each opens.
+func (t streams) held(list []config.Held) {
+	width := 0
+	entries := make([]string, len(list))
+	for i, h := range list {
+		entries[i] = h.Origin.Key
+		if h.Text != "" {
+			text := h.Text
+			if !strings.HasPrefix(text, "= ") {
+				text = policy.Quote(text)
+			}
+			entries[i] += " " + text
+		}
+		width = min(max(width, len(entries[i])), 50)
+	}
+	for i, h := range list {
+		t.answer("  " + pad(sayLine(h.Origin.Line), 10) + pad(entries[i], width+2) + sayOpens(h))
+	}
+}
+
+// confirm asks a question whose answer is no unless it is yes. Without a terminal it
+// asks nothing, and the answer is no.
+func (t streams) confirm(question string) error {
+	for _, f := range []*os.File{t.in, t.out, t.err} {
+		if !terminal(f) {
+			return usageError{text: sayCannotAsk, hint: hintTrustYes, status: statusFailed}
+		}
+	}
+	if _, err := io.WriteString(t.err, "srt: "+question+" [y/N] "); err != nil {
+		return err //nolint:wrapcheck // a closed terminal needs no explanation
+	}
+	var answer []byte
+	for one := make([]byte, 1); len(answer) < 100; {
+		n, err := t.in.Read(one)
+		if n == 0 || err != nil || one[0] == '\n' {
+			break
+		}
+		answer = append(answer, one[0])
+	}
+	switch strings.ToLower(strings.TrimSpace(string(answer))) {
+	case "y", "yes":
+		return nil
+	}
+	return usageError{text: sayNotTrusted, status: statusFailed}
+}
+
+func terminal(f *os.File) bool {
+	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	return err == nil
+}
+
+// listTrusted prints what is trusted, a line each.
+func (t streams) listTrusted(o config.Options) error {
+	files, broken, err := config.TrustedFiles(o)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it means
+	}
+	for _, f := range files {
+		t.answer(pad(f.Time.Local().Format(time.DateTime), 21) + pad(sayTrustState(f.State), 9) + f.File)
+	}
+	for _, name := range broken {
+		t.warn(sayBrokenRecord(name))
+	}
+	return nil
+}
+
+type untrustVerb struct {
+	Dir string `arg:"" optional:"" help:"The folder; without, the current one."`
+}
+
+// Run takes back the trust in files of a repository.
+func (v *untrustVerb) Run() error {
+	o, err := layersOf(v.Dir)
+	if err != nil {
+		return err
+	}
+	files, err := config.Untrust(o)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it means
+	}
+	if len(files) == 0 {
+		return usageError{text: sayNothingTrusted(o.Dir), hint: hintTrustList, status: statusFailed}
+	}
+	return nil
+}
