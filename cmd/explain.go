@@ -69,6 +69,7 @@ func explain(x *core.Explanation, o core.Options) []section {
 	add("command", shellWords(x.Args))
 	add("program", x.Program)
 	add("folder", x.Dir)
+	add("rule", chosenLines(x, o)...)
 	add("preset", presetLine(x, o))
 	add("settings", settingsLines(o, x.Config.Projects)...)
 	add("network", networkLines(x.Policy)...)

@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,13 +47,15 @@ func (v *trustVerb) Run(t streams) error {
 	var files []*config.ProjectFile
 	for i := range merged.Projects {
 		p := &merged.Projects[i]
-		if len(p.Held) == 0 {
+		asks := slices.Concat(p.Held, p.Names)
+		if len(asks) == 0 {
 			t.answer(sayOpensNothing(p.Shown))
 			continue
 		}
 		files = append(files, p)
 		t.answer(sayAsksFor(p.Shown))
-		t.held(p.Held)
+		slices.SortStableFunc(asks, func(a, b config.Held) int { return cmp.Compare(a.Origin.Line, b.Origin.Line) })
+		t.held(asks)
 	}
 	if len(files) == 0 {
 		return nil
@@ -85,7 +89,7 @@ func layersOf(dir string) (config.Options, error) {
 	return o, nil
 }
 
-// held lists entries that widen, and what each opens.
+// held lists entries that trust lets count, and what each does.
 func (t streams) held(list []config.Held) {
 	width := 0
 	entries := make([]string, len(list))

@@ -84,6 +84,24 @@ func presetLine(x *core.Explanation, o core.Options) string {
 	return x.Preset + ", by name"
 }
 
+// chosenLines say what makes the shell integration put a command into a sandbox. With
+// options that choose, that is no question.
+func chosenLines(x *core.Explanation, o core.Options) []string {
+	switch {
+	case o.Preset != "" || o.Settings != "" || o.Line != "":
+		return nil
+	case x.Held:
+		return []string{x.Rule + ", whose preset would count if the file were trusted"}
+	case x.Rule != "" && x.Rule != x.Matched:
+		return []string{x.Rule + ", which names no preset"}
+	case x.Rule != "":
+		return []string{x.Rule}
+	case x.Matched != "":
+		return []string{x.Matched + ", of the preset"}
+	}
+	return []string{"none: the shell integration runs it without a sandbox"}
+}
+
 // kernelLines say what holds the command.
 func kernelLines(x *core.Explanation) []string {
 	bwrap := x.Bwrap
@@ -167,7 +185,7 @@ func sayTrustState(s config.TrustState) string {
 	return "gone"
 }
 
-// sayOpens says what an entry of a repository's file opens when it is trusted.
+// sayOpens says what an entry of a repository's file does when it is trusted.
 func sayOpens(h config.Held) string {
 	key := h.Origin.Key
 	if !strings.HasSuffix(h.Origin.File, ".toml") {
@@ -194,6 +212,8 @@ func sayOpens(h config.Held) string {
 		return "it can be read, written or reached"
 	case "environment.keep":
 		return "the command gets the variable, even if it is hidden"
+	case "command.match":
+		return "your shells send it through srt in this folder"
 	case "command.preset":
 		return "the command gets what the preset opens"
 	case "ignore_violations":

@@ -30,6 +30,7 @@ type engine struct {
 	program string // how the command is called in its folder, with a slash
 	preset  *preset.Preset
 	matched string // the rule of the preset that matches, "" if it was named
+	rule    *matchedRule
 	cfg     *config.Config
 	policy  atomic.Pointer[policy.Policy]
 	spec    *sandbox.Spec
@@ -126,7 +127,10 @@ func (e *engine) choose(rules []config.Command, get func(string) string) (*confi
 	if err != nil {
 		return nil, nil, err //nolint:wrapcheck // names file, line and key
 	}
-	rule := matchRule(rules, e.o.Args)
+	if e.o.Preset == "" {
+		e.rule = matchRule(rules, e.o.Args)
+	}
+	rule := e.rule
 	switch {
 	case e.o.Preset != "":
 		if e.preset, err = set.Get(e.o.Preset); err != nil {
@@ -165,6 +169,30 @@ func PresetEnv(home, dir string, getenv func(string) string) preset.Env {
 		}
 		return names, err
 	}}
+}
+
+// Governs reports whether a [[command]] rule or the pattern of a preset fits the
+// command of o: those are the commands that the shell integration runs in a sandbox.
+// It is an error where [Run] would find one in the files that say so.
+func Governs(o Options) (bool, error) {
+	o, err := o.complete()
+	if err != nil {
+		return false, err
+	}
+	e := &engine{o: o}
+	rules, err := config.Commands(e.configOptions())
+	if err != nil {
+		return false, err //nolint:wrapcheck // names file, line and key itself
+	}
+	set, err := preset.Open(PresetEnv(o.Home, o.Dir, func(name string) string { return getenv(o.Environ, name) }))
+	if err != nil {
+		return false, err //nolint:wrapcheck // likewise
+	}
+	if matchRule(rules, o.Args) != nil {
+		return true, nil
+	}
+	found, _ := set.Match(o.Args)
+	return found != nil, nil
 }
 
 // matchedRule is a [[command]] rule and the pattern of it that matched.

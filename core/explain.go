@@ -18,6 +18,8 @@ type Explanation struct {
 	Dir     string
 	Preset  string // the preset in force, "" if there is none
 	Matched string // the rule that chose it, "" if it was named
+	Rule    string // the first [[command]] rule that fits and where it stands, "" if none does or a preset was named
+	Held    bool   // the file of that rule is not trusted, so that its preset does not count
 	Config  *config.Config
 	Policy  *policy.Policy
 	Plan    *sandbox.Plan
@@ -42,6 +44,9 @@ func Explain(o Options) (*Explanation, error) {
 	}
 	if e.preset != nil {
 		x.Preset = e.preset.Name
+	}
+	if e.rule != nil {
+		x.Rule, x.Held = e.rule.String(), e.rule.Held
 	}
 	// What is missing here does not keep the rest from being explained.
 	x.Bwrap, _ = findBwrap(e.cfg)

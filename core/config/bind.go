@@ -75,7 +75,12 @@ func (b *binder) bind(root *node) error {
 	b.credentials(root.get("credentials"))
 	b.limits(root.get("limits"))
 	b.weaker(root.get("allowWeaker"))
-	b.c.Commands = append(b.c.Commands, b.commands(root)...)
+	// The rules were read before, see rules: they choose the preset.
+	for _, n := range root.get("command").items() {
+		if x := n.get("preset"); x != nil && b.untrusted() {
+			b.widens(x.text(), b.origin(x, "command.preset"))
+		}
+	}
 	if m := root.get("ignoreViolations"); m != nil {
 		for _, k := range m.keys {
 			r := IgnoreRule{Command: k, Origin: b.origin(m.fields[k], "ignoreViolations")}
@@ -97,25 +102,6 @@ func (b *binder) bind(root *node) error {
 	b.text(&b.c.BwrapPath, root.get("bwrapPath"), "bwrapPath")
 	b.widening(&b.c.GitSafeDirectories, root.get("git", "safeDirectories"), "git.safeDirectories")
 	return nil
-}
-
-// commands are the [[command]] rules of a file.
-func (b *binder) commands(root *node) []Command {
-	var out []Command
-	for _, n := range root.get("command").items() {
-		cmd := Command{Preset: n.get("preset").text(), Origin: b.origin(n, "command")}
-		// The names of a file that is not trusted count, as who adds one has a command
-		// confined; under which rules is not for it to say, not even under none, since
-		// a preset takes variables away too.
-		if x := n.get("preset"); cmd.Preset != "" && b.untrusted() && !b.widens(cmd.Preset, b.origin(x, "command.preset")) {
-			cmd.Preset = ""
-		}
-		for _, m := range n.get("match").items() {
-			cmd.Match = append(cmd.Match, b.rule(m, "command.match"))
-		}
-		out = append(out, cmd)
-	}
-	return out
 }
 
 // flag sets a boolean; widening tells that true widens the policy. Where false does,

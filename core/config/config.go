@@ -25,7 +25,7 @@ type Config struct {
 	Filesystem  Filesystem
 	Environment Environment
 	Credentials Credentials
-	Commands    []Command
+	Commands    []Command // in the order in which they count
 	Limits      Limits
 	AllowWeaker []policy.Rule // names of WeakerNames
 
@@ -150,8 +150,9 @@ type SigV4 struct {
 // Command is an element of [[command]].
 type Command struct {
 	Match  []policy.Rule
-	Preset string
+	Preset string // "": the one that would apply without the rule
 	Origin policy.Origin
+	Held   bool // of a repository's file that is not trusted, so that Preset does not count and is empty
 }
 
 // IgnoreRule names violations that are not reported.

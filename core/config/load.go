@@ -211,15 +211,12 @@ func Load(o Options) (*Config, error) {
 		// Without it what is protected below the home would not be.
 		return nil, &Error{File: "$HOME", Msg: fmt.Sprintf("%q is not an absolute path", o.Home), Hint: "set HOME to your home directory"}
 	}
-	managed, err := readFile(o.managed(), o.shown(o.managed()))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	managed, err := o.readManaged()
+	if err != nil {
 		return nil, err
 	}
 	b := binder{c: c}
 	if managed != nil {
-		if !managed.toml {
-			return nil, &Error{File: managed.shown, Msg: "the managed settings have to be TOML"}
-		}
 		b.narrow = managed.root.get("managedOnly").truth()
 		b.lasting = len(managed.root.get("filesystem", "denyRead").items())+len(managed.root.get("filesystem", "denyWrite").items())+
 			len(managed.root.get("permissions", "deny").items())+len(managed.root.get("credentials", "files").items()) > 0
@@ -229,8 +226,13 @@ func Load(o Options) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	projects, err := o.readProjects()
+	if err != nil {
+		return nil, err
+	}
+	c.Commands = commandRules(managed, user, projects)
 	if o.Preset != nil {
-		p, err := o.Preset(commandRules(managed, user))
+		p, err := o.Preset(c.Commands)
 		if err != nil {
 			return nil, err
 		}
@@ -240,7 +242,7 @@ func Load(o Options) (*Config, error) {
 			}
 		}
 	}
-	if err := b.user(o, user); err != nil {
+	if err := b.user(o, user, projects); err != nil {
 		return nil, err
 	}
 	if err := b.flags(o.Flags); err != nil {
@@ -256,6 +258,20 @@ func Load(o Options) (*Config, error) {
 		return nil, err
 	}
 	return c, c.checkGlobs()
+}
+
+// readManaged reads the machine's file; nil if there is none.
+func (o Options) readManaged() (*file, error) {
+	f, err := readFile(o.managed(), o.shown(o.managed()))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil //nolint:nilnil // no file is no fault
+	case err != nil:
+		return nil, err
+	case !f.toml:
+		return nil, &Error{File: f.shown, Msg: "the managed settings have to be TOML"}
+	}
+	return f, nil
 }
 
 func (b *binder) file(f *file, layer policy.Layer) error {
@@ -291,22 +307,6 @@ func (b *binder) preset(p *Preset) error {
 	return b.domains(p.Domains, false)
 }
 
-// commandRules are the [[command]] rules of the files, those of the managed layer
-// first.
-func commandRules(managed, user *file) []Command {
-	var out []Command
-	for _, f := range []struct {
-		*file
-		layer policy.Layer
-	}{{managed, policy.LayerManaged}, {user, policy.LayerUser}} {
-		if f.file != nil {
-			b := binder{layer: f.layer, shown: f.shown, toml: f.toml}
-			out = append(out, b.commands(f.root)...)
-		}
-	}
-	return out
-}
-
 // user reads the user's file, or the file of --settings in its place; nil if there
 // is none.
 func (o Options) user() (*file, error) {
@@ -331,9 +331,9 @@ func (o Options) user() (*file, error) {
 	return nil, nil //nolint:nilnil // no file is no fault
 }
 
-// user binds the user's file and the environment, or the file of --settings in
-// place of both.
-func (b *binder) user(o Options, f *file) error {
+// user binds the user's file, those of the repository and the environment, or the
+// file of --settings in place of all.
+func (b *binder) user(o Options, f *file, projects []project) error {
 	if o.SettingsSet {
 		b.c.NPM = !f.toml
 		return b.file(f, policy.LayerSettings)
@@ -344,7 +344,7 @@ func (b *binder) user(o Options, f *file) error {
 			return err
 		}
 	}
-	if err := b.projects(o); err != nil {
+	if err := b.projects(o, projects); err != nil {
 		return err
 	}
 	return b.environ(o)

@@ -39,6 +39,7 @@ type ProjectFile struct {
 	Shown   string // as users see it
 	Trusted bool   // all of it counts
 	Held    []Held // entries that widen, and do not count since it is not trusted
+	Names   []Held // patterns of [[command]], which count in any case, but make shells define names only when it is trusted
 	Doubt   string // why there is a record of trust that does not help; empty: there is none
 
 	record    Record // what trusting it would be
@@ -103,8 +104,16 @@ func (o Options) projectPaths() []LayerPath {
 	return out
 }
 
-// projects binds the files of the repository.
-func (b *binder) projects(o Options) error {
+// project is a file of the repository that was read, once for all that is done with
+// it.
+type project struct {
+	*file
+	ProjectFile
+}
+
+// readProjects reads the files of the repository, weakest first.
+func (o Options) readProjects() ([]project, error) {
+	var out []project
 	for _, place := range o.projectPaths() {
 		if !place.Used {
 			continue
@@ -115,28 +124,42 @@ func (b *binder) projects(o Options) error {
 			continue // removed meanwhile
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		f, err := parseFile(data, shown, isTOML(place.Path), false)
 		if refused, ok := errors.AsType[*RefusedError](err); ok {
 			refused.Reason = strings.TrimSuffix(refused.Reason, ".") + " (srt run --no-project goes without it)."
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p := ProjectFile{Layer: place.Layer, Path: place.Path, Shown: shown, record: o.record(place, data)}
 		if !o.Distrust {
 			p.Trusted, p.Doubt = o.trusts(p.record)
 		}
-		b.base, b.project = projectDir(place.Path), &p
-		err = b.file(f, place.Layer)
+		for _, c := range commandsOf(f, p.Layer) {
+			for _, m := range c.Match {
+				p.Names = append(p.Names, Held{Text: m.Text, Origin: m.Origin})
+			}
+		}
+		out = append(out, project{f, p})
+	}
+	return out, nil
+}
+
+// projects binds the files of the repository.
+func (b *binder) projects(o Options, files []project) error {
+	for _, f := range files {
+		p := f.ProjectFile
+		b.base, b.project = projectDir(p.Path), &p
+		err := b.file(f.file, p.Layer)
 		b.base, b.project = "", nil
 		if err != nil {
 			return err
 		}
 		b.c.Projects = append(b.c.Projects, p)
 		if p.overruled > 0 {
-			b.c.Notes = append(b.c.Notes, fmt.Sprintf("%s: what it opens (%d) is ignored: the managed settings allow no other to widen them", shown, p.overruled))
+			b.c.Notes = append(b.c.Notes, fmt.Sprintf("%s: what it opens (%d) is ignored: the managed settings allow no other to widen them", p.Shown, p.overruled))
 		}
 		if len(p.Held) > 0 && !o.Distrust {
 			b.c.Notes = append(b.c.Notes, heldNote(&p))
