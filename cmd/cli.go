@@ -17,6 +17,7 @@ type tree struct {
 
 	Bare       bareVerb       `cmd:"" hidden:"" default:"withargs" help:"Run a command in a sandbox."`
 	Run        runVerb        `cmd:"" help:"Run a command in a sandbox, with rules of its own."`
+	Route      routeVerb      `cmd:"" help:"Run a command in a sandbox if a rule or a preset matches it, else as it is."`
 	Explain    explainVerb    `cmd:"" help:"Show what would run, under which rules and why; run nothing."`
 	Doctor     doctorVerb     `cmd:"" help:"Try out what this system can enforce."`
 	Config     configVerb     `cmd:"" help:"Show and check settings."`
@@ -63,6 +64,10 @@ type ruleFlags struct {
 
 type bareVerb struct {
 	Command []string `arg:"" optional:"" passthrough:"partial" name:"command"`
+}
+
+type routeVerb struct {
+	Command []string `arg:"" optional:"" passthrough:"all" name:"command" help:"The command and its words."`
 }
 
 type runVerb struct {
@@ -171,6 +176,9 @@ func (*bareVerb) Run() error { return errRunForm }
 
 // Run is never called, as that of bareVerb.
 func (*runVerb) Run() error { return errRunForm }
+
+// Run is never called, as that of bareVerb.
+func (*routeVerb) Run() error { return errRunForm }
 
 var errRunForm = errors.New("bug: a run was not read as one")
 

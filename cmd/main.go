@@ -39,6 +39,9 @@ func (t streams) Write(text []byte) (int, error) {
 // status. The streams are handed to the command as they are.
 func Main(args []string, in, out, errw *os.File) int {
 	t := streams{in: in, out: out, err: errw, lost: new(error)}
+	if name := shimName(args); name != "" {
+		return t.route(append([]string{name}, args[1:]...))
+	}
 	if len(args) > 0 {
 		args = args[1:]
 	}
@@ -48,6 +51,9 @@ func Main(args []string, in, out, errw *os.File) int {
 	}
 	if !line.help && !line.version && (line.verb == "" || line.verb == "run") {
 		return t.run(&line.run)
+	}
+	if !line.help && line.verb == "route" {
+		return t.route(afterDashes(line.rest))
 	}
 	status := t.verb(line, args)
 	if *t.lost != nil && status == statusOK {

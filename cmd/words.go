@@ -44,6 +44,16 @@ const (
 	sayTmpDefault   = "a quarter of the memory for TMPDIR and for /dev/shm (built-in)"
 )
 
+// Words of the shell integration.
+const (
+	sayRouteNothing = "route needs a command"
+	hintRouteLoop   = "another folder of the PATH leads back to srt: run the program by its full path"
+)
+
+func sayRouteLoop(name, program string) string {
+	return fmt.Sprintf("%q leads back to srt again and again, by %q", name, program)
+}
+
 func sayFine(name string) string   { return name + ": no mistakes" }
 func sayAbsent(name string) string { return name + " does not exist" }
 func sayPort(port string) string   { return fmt.Sprintf("%q is no port", port) }
@@ -275,6 +285,8 @@ a program.
 `
 	case "run", "explain":
 		return "Usage: srt " + verb + " [OPTION]… [--] COMMAND [WORD]…\n       srt [OPTION]… " + verb + " -c LINE\n"
+	case "route":
+		verb += " [--] COMMAND [WORD]…"
 	case "config check":
 		verb += " [FILE]"
 	case "trust":

@@ -35,6 +35,7 @@ func findCommand(name, dir string, environ []string) (call string, err error) {
 	if !set {
 		path = defaultPath
 	}
+	self := ownFile(name)
 	var found error
 	for _, folder := range filepath.SplitList(path) {
 		if folder == "" {
@@ -42,6 +43,9 @@ func findCommand(name, dir string, environ []string) (call string, err error) {
 		}
 		candidate := strings.TrimSuffix(folder, "/") + "/" + name
 		err := executable(inDir(dir, candidate))
+		if err == nil && self != nil && sameFile(self, inDir(dir, candidate)) {
+			continue
+		}
 		if err == nil {
 			return candidate, nil
 		}
@@ -53,6 +57,42 @@ func findCommand(name, dir string, environ []string) (call string, err error) {
 		return "", commandError(name, found)
 	}
 	return "", &CommandError{Code: 127, Err: fmt.Errorf("%q: command not found", name)}
+}
+
+// FindProgram finds a program on the PATH of this process as a run does: a name that
+// leads to this very file, as the shims of the shell integration do, is passed over.
+// The error is a [CommandError].
+func FindProgram(name string) (string, error) {
+	program, err := findCommand(name, ".", os.Environ())
+	if err != nil {
+		return "", err
+	}
+	if self := ownFile(name); self != nil && sameFile(self, program) {
+		return "", &CommandError{Code: 127, Err: fmt.Errorf("%q is srt, and no program of its own", name)}
+	}
+	return program, nil
+}
+
+// ownFile is the file of this program, nil where it need not be passed over: under
+// its own name it is what was asked for.
+func ownFile(name string) fs.FileInfo {
+	if strings.HasPrefix(filepath.Base(name), "srt") {
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	info, err := os.Stat(self)
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
+func sameFile(self fs.FileInfo, path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && os.SameFile(self, info)
 }
 
 // inDir makes a path absolute. It leaves .. to the kernel, for which it is the

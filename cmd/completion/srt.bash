@@ -21,9 +21,14 @@ _srt() {
             [[ ${COMP_WORDS[i]-} == = ]] && ((++i))
             ;;
         -*) ;;
-        run | explain | doctor | config | trust | untrust | preset | version | completion)
+        run | route | explain | doctor | config | trust | untrust | preset | version | completion)
             [[ -n $verb ]] && break
             verb=$word
+            if [[ $verb == route ]]; then
+                options=''
+                ((++i))
+                continue
+            fi
             [[ $verb == run || $verb == explain ]] || break
             options+=" $rules"
             [[ $verb == explain ]] && options+=' --json'
@@ -34,7 +39,7 @@ _srt() {
     done
 
     case $verb in
-    '' | run | explain) ;;
+    '' | run | route | explain) ;;
     *)
         _srt_verb "$verb" "$((i + 1))" "$current"
         return
@@ -72,7 +77,7 @@ _srt() {
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -z $verb ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'run explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'run route explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
     else
         _srt_command "$COMP_CWORD"
     fi

@@ -25,7 +25,7 @@ function __srt_words
                 string match -q -- '*=*' $token; or set skip 1
             case '-*'
             case '*'
-                if test $verb = 1; or not contains -- $token run explain
+                if test $verb = 1; or not contains -- $token run explain route
                     set all 1
                 end
                 set verb 1
@@ -68,7 +68,7 @@ end
 function __srt_complete_command
     set -l words (__srt_words)
     set -l current (commandline -ct)
-    contains -- $words[1] run explain; and set -e words[1]
+    contains -- $words[1] run explain route; and set -e words[1]
     test "$words[1]" = --; and set -e words[1]
     test (count $words) -gt 0; or not string match -q -- '-*' $current; or return
     complete --do-complete=(string join ' ' -- (string escape -- $words) $current)
@@ -88,6 +88,7 @@ complete -c srt -n __srt_first -s h -l help -d 'Show help'
 complete -c srt -n __srt_first -s V -l version -d 'Show the version'
 
 complete -c srt -n __srt_first -a run -d 'Run a command, with rules of its own'
+complete -c srt -n __srt_first -a route -d 'Run a command in a sandbox if a rule or a preset matches it'
 complete -c srt -n __srt_first -a explain -d 'Show what would run, and why'
 complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
 complete -c srt -n __srt_first -a config -d 'Show and check settings'

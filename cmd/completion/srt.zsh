@@ -35,6 +35,7 @@ _srt() {
     local -a verbs
     verbs=(
       'run:run a command, with rules of its own'
+      'route:run a command in a sandbox if a rule or a preset matches it'
       'explain:show what would run, and why'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
@@ -50,6 +51,7 @@ _srt() {
     case $words[1] in
     run) _arguments -S -A '-*' $globals $rules '(-):command:_command_names -e' '*::words:_srt_command' ;;
     explain) _arguments -S -A '-*' $globals $rules '--json[print JSON]' '(-):command:_command_names -e' '*::words:_srt_command' ;;
+    route) _arguments -S -A '-*' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     doctor) _arguments '--json[print JSON]' ;;
     config)
       _arguments '1:verb:((show\:"print what is in force" check\:"look for mistakes" path\:"name the files" schema\:"print a JSON schema"))' '*:: :->config'

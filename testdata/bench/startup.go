@@ -42,6 +42,31 @@ func (b *bench) startup() error {
 	return nil
 }
 
+// route compares what the shell integration calls with a run, for a command that a
+// preset matches, and with the program itself, for one that none does.
+func (b *bench) route() error {
+	dir := b.dir("route")
+	npm := filepath.Join(b.dir("bin"), "npm")
+	if err := os.WriteFile(npm, []byte("#!/bin/sh\nexit 0\n"), 0o700); err != nil {
+		return err
+	}
+	// What is cheap stands between: the kernel goes on to clear away a sandbox when it
+	// has ended.
+	medians, err := turns(b.runs(100),
+		b.starter(dir, []string{b.srt, "run", "--", npm}), b.starter(dir, []string{"true"}),
+		b.starter(dir, []string{b.srt, "route", "--", npm}), b.starter(dir, []string{b.srt, "route", "--", "true"}))
+	if err != nil {
+		return err
+	}
+	more := medians[2] - medians[0]
+	b.row("route: a command that a preset matches, against run", ms(medians[0]), ms(medians[2]),
+		fmt.Sprintf("%+.1f ms", more*1000), "1 ms more or less", more <= 0.001)
+	more = medians[3] - medians[1]
+	b.row("route: one that none matches, against itself", ms(medians[1]), ms(medians[3]),
+		fmt.Sprintf("%+.1f ms", more*1000), "3 ms more or less", more <= 0.003)
+	return nil
+}
+
 // tree compares a run in a folder with 100,000 files with one in an empty folder.
 func (b *bench) tree() error {
 	const folders, files = 1000, 100
