@@ -18,6 +18,7 @@ type tree struct {
 	Bare       bareVerb       `cmd:"" hidden:"" default:"withargs" help:"Run a command in a sandbox."`
 	Run        runVerb        `cmd:"" help:"Run a command in a sandbox, with rules of its own."`
 	Route      routeVerb      `cmd:"" help:"Run a command in a sandbox if a rule or a preset matches it, else as it is."`
+	Init       initVerb       `cmd:"" help:"Print the integration of a shell, for its start-up file."`
 	Explain    explainVerb    `cmd:"" help:"Show what would run, under which rules and why; run nothing."`
 	Doctor     doctorVerb     `cmd:"" help:"Try out what this system can enforce."`
 	Config     configVerb     `cmd:"" help:"Show and check settings."`

@@ -126,7 +126,9 @@ func TestCompletionKnowsAll(t *testing.T) {
 	for _, node := range parser.Model.Leaves(true) {
 		names = append(names, strings.Fields(node.Path())...)
 		for _, flag := range node.Flags {
-			names = append(names, flag.Name)
+			if !flag.Hidden {
+				names = append(names, flag.Name)
+			}
 		}
 	}
 	for shell, script := range map[string]string{"bash": completionBash, "zsh": completionZsh, "fish": completionFish} {

@@ -295,6 +295,8 @@ a program.
 		verb += " [DIR]"
 	case "preset show":
 		verb += " NAME"
+	case "init":
+		verb += " zsh|bash"
 	case "completion":
 		verb += " bash|zsh|fish"
 	case "config", "preset":

@@ -60,7 +60,7 @@ end
 function __srt_command
     set -l words (__srt_words)
     test (count $words) -gt 0; or return 1
-    contains -- $words[1] doctor config trust untrust preset version completion; and return 1
+    contains -- $words[1] init doctor config trust untrust preset version completion; and return 1
     return 0
 end
 
@@ -89,6 +89,7 @@ complete -c srt -n __srt_first -s V -l version -d 'Show the version'
 
 complete -c srt -n __srt_first -a run -d 'Run a command, with rules of its own'
 complete -c srt -n __srt_first -a route -d 'Run a command in a sandbox if a rule or a preset matches it'
+complete -c srt -n __srt_first -a init -d 'Print the integration of a shell'
 complete -c srt -n __srt_first -a explain -d 'Show what would run, and why'
 complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
 complete -c srt -n __srt_first -a config -d 'Show and check settings'
@@ -121,3 +122,4 @@ complete -c srt -n '__srt_after trust; or __srt_after untrust' -a '(__fish_compl
 complete -c srt -n '__srt_after preset' -a 'list show'
 complete -c srt -n '__srt_after preset show' -a '(__srt_presets)'
 complete -c srt -n '__srt_after completion' -a 'bash zsh fish'
+complete -c srt -n '__srt_after init' -a 'zsh bash'

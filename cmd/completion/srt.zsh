@@ -36,6 +36,7 @@ _srt() {
     verbs=(
       'run:run a command, with rules of its own'
       'route:run a command in a sandbox if a rule or a preset matches it'
+      'init:print the integration of a shell'
       'explain:show what would run, and why'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
@@ -65,6 +66,7 @@ _srt() {
     preset)
       _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets show'
       ;;
+    init) _arguments '1:shell:(zsh bash)' ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
     *) _srt_command ;;
     esac

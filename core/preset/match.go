@@ -2,6 +2,7 @@ package preset
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-shellwords"
@@ -31,7 +32,7 @@ func MatchCommand(pattern string, argv []string) bool {
 		if i == 0 && !strings.Contains(w, "/") {
 			arg = path.Base(arg)
 		}
-		if !matchWord(w, arg) {
+		if !MatchWord(w, arg) {
 			return false
 		}
 	}
@@ -51,20 +52,40 @@ func patternWords(pattern string) []string {
 	return words
 }
 
-// matchWord compares a word, in which only * and {a,b} are special, with an
-// argument.
-func matchWord(word, arg string) bool {
-	if before, rest, ok := strings.Cut(word, "{"); ok {
-		list, after, closed := strings.Cut(rest, "}")
-		if closed && strings.Contains(list, ",") && !strings.ContainsAny(after, "{") {
-			for one := range strings.SplitSeq(list, ",") {
-				if matchWord(before+one+after, arg) {
-					return true
-				}
-			}
-			return false
-		}
+// Programs are the spellings of the program that a pattern covers: its first word,
+// with {a,b} taken apart. A * in one stands for any characters, see [MatchWord].
+func Programs(pattern string) []string {
+	if words := patternWords(pattern); len(words) > 0 {
+		return alternatives(words[0])
 	}
+	return nil
+}
+
+// alternatives takes the {a,b} of a word apart.
+func alternatives(word string) []string {
+	before, rest, _ := strings.Cut(word, "{")
+	list, after, closed := strings.Cut(rest, "}")
+	if !closed || !strings.Contains(list, ",") || strings.Contains(after, "{") {
+		return []string{word}
+	}
+	var out []string
+	for one := range strings.SplitSeq(list, ",") {
+		out = append(out, alternatives(before+one+after)...)
+	}
+	return out
+}
+
+// MatchWord compares a word of a pattern, in which only * and {a,b} are special, with
+// an argument.
+func MatchWord(word, arg string) bool {
+	if strings.Contains(word, "{") {
+		return slices.ContainsFunc(alternatives(word), func(one string) bool { return matchGlob(one, arg) })
+	}
+	return matchGlob(word, arg)
+}
+
+// matchGlob compares a word in which only * is special.
+func matchGlob(word, arg string) bool {
 	if !strings.Contains(word, "*") {
 		return word == arg
 	}

@@ -1,0 +1,96 @@
+package shellinit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/srt-sh/srt/core"
+)
+
+// ShimDir is the folder of the shims, for an environment.
+func ShimDir(home string, getenv func(string) string) string {
+	data := getenv("XDG_DATA_HOME")
+	if !filepath.IsAbs(data) {
+		data = filepath.Join(home, ".local", "share")
+	}
+	return filepath.Join(data, "srt", "shims")
+}
+
+// MakeShims makes the shims of those names whose programs are on the PATH: one for a
+// program that is not there would make scripts believe that it is. What is right
+// already is not touched, and what somebody else has put there is an error.
+func MakeShims(v Values) error {
+	made := false
+	for _, name := range v.Names {
+		if strings.Contains(name, "/") || interpreter(name) {
+			continue
+		}
+		file := filepath.Join(v.Shims, name)
+		target, err := os.Readlink(file)
+		if err == nil && target == v.Srt {
+			continue
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the shim %q is not a symbolic link: %w", file, err)
+		}
+		if err != nil {
+			if _, err := core.FindProgram(name); err != nil {
+				continue
+			}
+		}
+		if !made {
+			made = true
+			if err := os.MkdirAll(v.Shims, 0o700); err != nil {
+				return err //nolint:wrapcheck // names the folder
+			}
+		}
+		if err := replaceLink(v.Srt, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceLink makes a symbolic link in one step: other shells run what is there.
+func replaceLink(target, file string) error {
+	partial := file + ".new" + strconv.Itoa(os.Getpid())
+	if err := os.Symlink(target, partial); err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
+	if err := os.Rename(partial, file); err != nil {
+		_ = os.Remove(partial)
+		return err //nolint:wrapcheck // likewise
+	}
+	return nil
+}
+
+// RemoveShims removes the shims, and the folder if nothing else is in it. It tells
+// how many there were.
+func RemoveShims(dir string) (int, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err //nolint:wrapcheck // names the folder
+	}
+	n := 0
+	for _, entry := range entries {
+		file := filepath.Join(dir, entry.Name())
+		target, err := os.Readlink(file)
+		if err != nil || !strings.HasPrefix(filepath.Base(target), "srt") {
+			continue
+		}
+		if err := os.Remove(file); err != nil {
+			return n, err //nolint:wrapcheck // likewise
+		}
+		n++
+	}
+	_ = os.Remove(dir) // not if it holds something else
+	return n, nil
+}
