@@ -76,7 +76,7 @@ _srt_define() {
             text=$(builtin declare -f "$n")
             case $text in
             *_srt_*) ;;
-            *unfunction* | *'unset -f'*) _srt_wrap "$n" "$text" ;;
+            *'unset -f'*"$n"*) _srt_wrap "$n" "$text" ;;
             esac
         elif [[ $n != nvm ]]; then
             _srt_function "$n"

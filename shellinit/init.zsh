@@ -59,14 +59,14 @@ function _srt_define {
   local n REPLY
   for n in $_srt_names; do
     if (( ${+functions[$n]} )); then
-      [[ ${functions[$n]} == *(unfunction|unset\ -f)* && -z ${_srt_mine[$n]-} ]] && _srt_wrap $n
+      [[ ${functions[$n]} == *(unfunction|unset\ -f)*$n* && ${functions[$n]} != *_srt_* ]] && _srt_wrap $n
       continue
     fi
     _srt_body $n
     functions[$n]=$REPLY
     _srt_mine[$n]=1
   done
-  [[ ${functions[nvm]-} == *(unfunction|unset\ -f)* ]] && _srt_wrap nvm
+  [[ ${functions[nvm]-} == *(unfunction|unset\ -f)*nvm* ]] && _srt_wrap nvm
   return 0
 }
 
@@ -80,15 +80,19 @@ function _srt_wrap {
 function _srt_load {
   local n=$1 s=0
   shift
-  functions[$n]=${_srt_lazy[$n]}
-  unset "_srt_lazy[$n]"
+  # Under another name: zsh must not lose a function that it is in the middle of.
+  functions[_srt_first]=${_srt_lazy[$n]}
   if [[ $n == nvm ]]; then
-    nvm "$@"
+    _srt_first "$@"
     s=$?
   else
-    $n --version >/dev/null 2>&1 </dev/null
+    _srt_first --version >/dev/null 2>&1 </dev/null
   fi
-  # Loaders remove all that they have defined; what they forget would load again.
+  # One that is still there has loaded nothing, and is a function like others.
+  if [[ $n != nvm && ${functions[$n]-} == *_srt_load* ]]; then
+    _srt_first "$@"
+    return
+  fi
   local other
   for other in ${(k)_srt_lazy}; do
     [[ ${functions[$other]-} == *_srt_load* ]] || unset "_srt_lazy[$other]"
@@ -96,7 +100,6 @@ function _srt_load {
   _srt_define
   _srt_head
   [[ $n == nvm ]] && return $s
-  [[ ${functions[$n]-} == *_srt_load* ]] && return 127
   $n "$@"
 }
 

@@ -189,3 +189,53 @@ func TestFunctions(t *testing.T) {
 		})
 	}
 }
+
+// A loader that defines functions for its tools, which remove themselves at the first
+// use, in either order with us.
+func TestLoaders(t *testing.T) {
+	const loader = `
+nvm() { unset -f nvm npm npx; PATH="$HOME/nvm:$PATH"; nvm() { echo used; }; nvm "$@"; }
+npm() { unset -f nvm npm npx; PATH="$HOME/nvm:$PATH"; nvm() { echo used; }; npm "$@"; }
+npx() { unset -f nvm npm npx; PATH="$HOME/nvm:$PATH"; nvm() { echo used; }; npx "$@"; }
+`
+	for shell, args := range map[string][]string{
+		"zsh": {"-f", "-i", "-c"}, "bash": {"--norc", "--noprofile", "-i", "-c"},
+	} {
+		t.Run(shell, func(t *testing.T) {
+			path, err := exec.LookPath(shell)
+			if err != nil {
+				t.Skip(err)
+			}
+			dir := t.TempDir()
+			srt := filepath.Join(dir, "srt")
+			if err := os.Mkdir(filepath.Join(dir, "nvm"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range map[string]string{"srt": standIn, "nvm/npm": "#!/bin/sh\necho real npm \"$@\"\n", "nvm/npx": "#!/bin/sh\necho real npx\n"} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			script, err := Script(shell, Values{Srt: srt, Shims: filepath.Join(dir, "shims"), Names: []string{"npm", "npx"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			prompt := map[string]string{"zsh": "\n_srt_precmd\n", "bash": "\n_srt_prompt\n"}[shell]
+			for order, start := range map[string]string{"before": loader + script + prompt, "after": script + loader + prompt} {
+				for line, want := range map[string]string{
+					"npm i 'a b'":              "srt <route> <--> <npm> <i> <a b>",
+					"npx x; npm i":             "srt <route> <--> <npx> <x>\nsrt <route> <--> <npm> <i>",
+					"nvm use 20 && npm i":      "used\nsrt <route> <--> <npm> <i>",
+					"nvm use 20; nvm x; npx y": "used\nused\nsrt <route> <--> <npx> <y>",
+				} {
+					cmd := exec.CommandContext(t.Context(), path, append(args, start+line)...)
+					cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + dir, "TERM=dumb", "LANG=C.UTF-8"}
+					out, err := cmd.Output()
+					if got := strings.TrimSpace(string(out)); got != want {
+						t.Errorf("loader %s: %s gives %q, want %q; %v", order, line, got, want, err)
+					}
+				}
+			}
+		})
+	}
+}
