@@ -138,7 +138,7 @@ install_srt() {
 	check_bubblewrap
 	say "see what this system can enforce: srt doctor"
 	say "run a command behind the wall: srt npm install"
-	say "or always, by a line in your shell's start-up file: alias npm='srt npm'"
+	say "or have it done whenever you type npm install: srt install"
 }
 
 uninstall_srt() {

@@ -19,6 +19,9 @@ type tree struct {
 	Run        runVerb        `cmd:"" help:"Run a command in a sandbox, with rules of its own."`
 	Route      routeVerb      `cmd:"" help:"Run a command in a sandbox if a rule or a preset matches it, else as it is."`
 	Init       initVerb       `cmd:"" help:"Print the integration of a shell, for its start-up file."`
+	Install    installVerb    `cmd:"" help:"Put the integration into the start-up file of your shell."`
+	Uninstall  uninstallVerb  `cmd:"" help:"Take it out again."`
+	Status     statusVerb     `cmd:"" help:"Show what is active in this shell."`
 	Explain    explainVerb    `cmd:"" help:"Show what would run, under which rules and why; run nothing."`
 	Doctor     doctorVerb     `cmd:"" help:"Try out what this system can enforce."`
 	Config     configVerb     `cmd:"" help:"Show and check settings."`

@@ -10,7 +10,7 @@ import (
 
 // verbs are the words that mean something to srt in first place. They are those
 // of tree, in its order.
-var verbs = [...]string{"run", "route", "init", "explain", "doctor", "config", "trust", "untrust", "preset", "version", "completion", "ssh-proxy"} //nolint:gochecknoglobals // a constant
+var verbs = [...]string{"run", "route", "init", "install", "uninstall", "status", "explain", "doctor", "config", "trust", "untrust", "preset", "version", "completion", "ssh-proxy"} //nolint:gochecknoglobals // a constant
 
 // global holds the options that stand before the command or the verb.
 type global struct {

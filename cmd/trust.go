@@ -61,8 +61,11 @@ func (v *trustVerb) Run(t streams) error {
 		return nil
 	}
 	if !v.Yes {
-		if err := t.confirm(sayTrustQuestion(len(files))); err != nil {
-			return err
+		if !t.canAsk() {
+			return usageError{text: sayTrustsNothing, hint: hintTrustYes, status: statusFailed}
+		}
+		if !t.ask(sayTrustQuestion(len(files))) {
+			return usageError{text: sayNotTrusted, status: statusFailed}
 		}
 	}
 	for _, p := range files {
@@ -109,16 +112,13 @@ func (t streams) held(list []config.Held) {
 	}
 }
 
-// confirm asks a question whose answer is no unless it is yes. Without a terminal it
-// asks nothing, and the answer is no.
-func (t streams) confirm(question string) error {
-	for _, f := range []*os.File{t.in, t.out, t.err} {
-		if !terminal(f) {
-			return usageError{text: sayCannotAsk, hint: hintTrustYes, status: statusFailed}
-		}
-	}
-	if _, err := io.WriteString(t.err, "srt: "+question+" [y/N] "); err != nil {
-		return err //nolint:wrapcheck // a closed terminal needs no explanation
+// canAsk reports whether somebody sees what is asked about, and can answer.
+func (t streams) canAsk() bool { return terminal(t.in) && terminal(t.out) && terminal(t.err) }
+
+// ask asks a question whose answer is no unless it is yes. It reads no more than a line.
+func (t streams) ask(question string) bool {
+	if _, err := io.WriteString(t.err, "srt: "+clean(question)+" [y/N] "); err != nil {
+		return false
 	}
 	var answer []byte
 	for one := make([]byte, 1); len(answer) < 100; {
@@ -128,11 +128,8 @@ func (t streams) confirm(question string) error {
 		}
 		answer = append(answer, one[0])
 	}
-	switch strings.ToLower(strings.TrimSpace(string(answer))) {
-	case "y", "yes":
-		return nil
-	}
-	return usageError{text: sayNotTrusted, status: statusFailed}
+	text := strings.ToLower(strings.TrimSpace(string(answer)))
+	return text == "y" || text == "yes"
 }
 
 func terminal(f *os.File) bool {

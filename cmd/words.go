@@ -47,8 +47,54 @@ const (
 // Words of the shell integration.
 const (
 	sayRouteNothing = "route needs a command"
-	hintRouteLoop   = "another folder of the PATH leads back to srt: run the program by its full path"
+
+	sayInside           = "this shell is in a sandbox of srt: all that it runs is held"
+	sayNotActive        = "not active: eval \"$(srt init zsh)\", or bash, in its start-up file"
+	sayNotCaught        = "full paths, sudo, programs that do not have this PATH"
+	sayNothingInstalled = "nothing to remove"
+	sayOpenShells       = "shells that are open go on until srt deactivate"
+	sayCannotAsk        = "nothing was changed: without a terminal nobody can be asked"
+	hintYes             = "--yes changes it, --dry-run shows it"
+	hintShell           = "name it: --shell zsh or --shell bash"
+	hintFenceChanged    = "remove them, and srt install writes new ones"
+	hintFenceByHand     = "remove them by hand, from # >>> srt >>> to # <<< srt <<<"
+	hintRouteLoop       = "another folder of the PATH leads back to srt: run the program by its full path"
 )
+
+func sayShellOn(shell string) string  { return shell + ", on" }
+func sayShellOff(shell string) string { return shell + ", off: srt on" }
+
+func sayShimsFirst(dir string, first bool) string {
+	if first {
+		return "the shims come first: " + dir
+	}
+	return "the shims do not come first: " + dir
+}
+
+func sayStartFile(file string, has bool) string {
+	if has {
+		return file + " has the lines of srt install"
+	}
+	return file + " does not have the lines of srt install"
+}
+
+func sayForeign(what string) string     { return what + " comes before the function of srt" }
+func sayInstalled(file string) string   { return "written to " + file + ": it holds in new shells" }
+func sayUninstalled(file string) string { return "removed from " + file }
+func sayFenceThere(file string) string  { return file + " has it already" }
+func sayShimsRemoved(n int) string      { return fmt.Sprintf("removed %d shims", n) }
+func sayNoShell(shell string) string {
+	return fmt.Sprintf("there is no integration for the shell %q", shell)
+}
+
+func sayFenceChanged(file string) string {
+	return "the lines of srt in " + file + " were changed, and are left as they are"
+}
+func sayFenceKept(file string) string { return file + " is read-only, and keeps the lines of srt" }
+func sayFenceReadOnly(file string) string {
+	return file + " is read-only: add these lines where it is made"
+}
+func askWrite(file string) string { return "change " + file + "?" }
 
 func sayRouteLoop(name, program string) string {
 	return fmt.Sprintf("%q leads back to srt again and again, by %q", name, program)
@@ -156,11 +202,11 @@ func limitLines(x *core.Explanation) []string {
 
 // Trust.
 const (
-	sayCannotAsk  = "this is no terminal, so nothing is asked and nothing is trusted"
-	sayNotTrusted = "nothing was trusted"
-	hintTrustYes  = "srt trust --yes trusts without a question"
-	hintTrustList = "srt trust --list shows what is trusted"
-	hintNoProject = "the names are .srt.toml, .sandbox/settings.json and .srt.local.toml, from the root of the repository to this folder"
+	sayTrustsNothing = "this is no terminal, so nothing is asked and nothing is trusted"
+	sayNotTrusted    = "nothing was trusted"
+	hintTrustYes     = "srt trust --yes trusts without a question"
+	hintTrustList    = "srt trust --list shows what is trusted"
+	hintNoProject    = "the names are .srt.toml, .sandbox/settings.json and .srt.local.toml, from the root of the repository to this folder"
 )
 
 func sayNoFolder(dir string) string { return dir + " is not a folder" }
@@ -295,6 +341,8 @@ a program.
 		verb += " [DIR]"
 	case "preset show":
 		verb += " NAME"
+	case "install", "uninstall":
+		verb += " [--shell zsh|bash] [--dry-run] [--yes]"
 	case "init":
 		verb += " zsh|bash"
 	case "completion":

@@ -21,7 +21,7 @@ _srt() {
             [[ ${COMP_WORDS[i]-} == = ]] && ((++i))
             ;;
         -*) ;;
-        run | route | init | explain | doctor | config | trust | untrust | preset | version | completion)
+        run | route | init | install | uninstall | status | explain | doctor | config | trust | untrust | preset | version | completion)
             [[ -n $verb ]] && break
             verb=$word
             if [[ $verb == route ]]; then
@@ -77,7 +77,7 @@ _srt() {
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -z $verb ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'run route init explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'run route init install uninstall status explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
     else
         _srt_command "$COMP_CWORD"
     fi
@@ -114,6 +114,7 @@ _srt_verb() {
         doctor) words='--json' ;;
         config) words='show check path schema' ;;
         preset) words='list show' ;;
+        install | uninstall) words='--shell --dry-run --yes' ;;
         init) words='zsh bash' ;;
         completion) words='bash zsh fish' ;;
         esac

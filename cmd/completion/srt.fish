@@ -60,7 +60,7 @@ end
 function __srt_command
     set -l words (__srt_words)
     test (count $words) -gt 0; or return 1
-    contains -- $words[1] init doctor config trust untrust preset version completion; and return 1
+    contains -- $words[1] init install uninstall status doctor config trust untrust preset version completion; and return 1
     return 0
 end
 
@@ -90,6 +90,9 @@ complete -c srt -n __srt_first -s V -l version -d 'Show the version'
 complete -c srt -n __srt_first -a run -d 'Run a command, with rules of its own'
 complete -c srt -n __srt_first -a route -d 'Run a command in a sandbox if a rule or a preset matches it'
 complete -c srt -n __srt_first -a init -d 'Print the integration of a shell'
+complete -c srt -n __srt_first -a install -d 'Put the integration into the start-up file of your shell'
+complete -c srt -n __srt_first -a uninstall -d 'Take it out again'
+complete -c srt -n __srt_first -a status -d 'Show what is active in this shell'
 complete -c srt -n __srt_first -a explain -d 'Show what would run, and why'
 complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
 complete -c srt -n __srt_first -a config -d 'Show and check settings'
@@ -123,3 +126,8 @@ complete -c srt -n '__srt_after preset' -a 'list show'
 complete -c srt -n '__srt_after preset show' -a '(__srt_presets)'
 complete -c srt -n '__srt_after completion' -a 'bash zsh fish'
 complete -c srt -n '__srt_after init' -a 'zsh bash'
+for verb in install uninstall
+    complete -c srt -n "__srt_after $verb" -l shell -x -a 'zsh bash' -d 'The shell'
+    complete -c srt -n "__srt_after $verb" -l dry-run -d 'Change nothing'
+    complete -c srt -n "__srt_after $verb" -l yes -d 'Do not ask'
+end

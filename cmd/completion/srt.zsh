@@ -37,6 +37,9 @@ _srt() {
       'run:run a command, with rules of its own'
       'route:run a command in a sandbox if a rule or a preset matches it'
       'init:print the integration of a shell'
+      'install:put the integration into the start-up file of your shell'
+      'uninstall:take it out again'
+      'status:show what is active in this shell'
       'explain:show what would run, and why'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
@@ -66,6 +69,10 @@ _srt() {
     preset)
       _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets show'
       ;;
+    install | uninstall)
+      _arguments '--shell=[the shell]:shell:(zsh bash)' '--dry-run[change nothing]' '--yes[do not ask]'
+      ;;
+    status) ;;
     init) _arguments '1:shell:(zsh bash)' ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
     *) _srt_command ;;
