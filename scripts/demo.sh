@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job of srt on real input: a real npm install that works, and an evil
-# package that gets nothing. What happened is looked at on the host, not asked of
+# The main job of srt on real input: a real npm install that works, an evil package
+# that gets nothing, and a repository that asks for more in vain until it is trusted. What happened is looked at on the host, not asked of
 # the package.
 #
 # usage: scripts/demo.sh SRT [PACKAGE]
@@ -68,7 +68,7 @@ inspect() {
   }
   check 'stolen' 'the private key was not read: ~/.ssh is a store of credentials, and closed' \
     key_left 'the private key is in the hands of the thief'
-  check 'changed' 'the shell start-up file is as it was: npm may write the project and its cache only' \
+  check 'changed' 'the shell start-up file is as it was: no install may write it' \
     shell_changed 'the shell start-up file has a new line'
   check 'planted' 'no git hook was planted: .git/hooks is protected in what npm may write, too' \
     hook_planted 'git will run a hook that nobody wrote'
@@ -126,4 +126,29 @@ leftovers=$(find "$work/walled/project" -mindepth 1 -maxdepth 1 ! -name .git ! -
   ! -name package.json ! -name package-lock.json -printf '%f ')
 [[ -z $leftovers ]] || stop "srt left something behind: $leftovers"
 
-printf '\n%sAll four were stopped, and the project is as an install should leave it.%s\n' "$bold" "$plain"
+title '4. A repository that asks for everything in its .srt.toml'
+make_world asking
+printf '[network]\nallowed_domains = ["%s"]\n[filesystem]\nallow_write = ["~"]\nallow_read = ["~/.ssh"]\n' "$COLLECTOR" \
+  >"$work/asking/project/.srt.toml"
+# Installs the package anew in there, and counts what reached the host.
+again() {
+  rm -rf "$work/asking/project/node_modules" "$work/asking/project/package-lock.json"
+  : >"$work/loot"
+  within asking srt npm install --foreground-scripts "$evil" >"$work/out" 2>&1 || true
+  (($(grep -cE "$steps" "$work/out") == 4)) || stop 'the install script did not run'
+}
+shown 'srt npm install evil-pkg-1.0.0.tgz'
+again
+grep -E '^srt: warning: .* is not trusted' "$work/out" | sed 's/^/  | /' || stop 'nothing was said of the settings'
+echo '  on the host afterwards:'
+inspect asking bad
+((seen == 0)) || stop "$seen of 4 attacks reached the host by a file that nobody trusts"
+shown 'srt trust'
+within asking srt trust --yes | sed 's/^/  | /'
+again
+echo '  on the host afterwards, since somebody said yes to that:'
+inspect asking bad
+# Start-up files and hooks are protected names, which no repository can open.
+((seen == 2)) || stop "what was trusted does not count: $seen instead of 2"
+
+printf '\n%sAll four were stopped, the project is as an install should leave it, and only you can open more.%s\n' "$bold" "$plain"
