@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,19 +25,22 @@ func (v *initVerb) Run(t streams) error {
 	if core.Inside() {
 		return nil
 	}
-	values, err := t.shellValues()
+	values, err := shellValues()
+	if values.Srt == "" || err != nil && v.Names {
+		return err // a running shell keeps the names that it has
+	}
 	if err != nil {
-		return err
+		t.warn(err.Error())
 	}
+	// The functions hold without the shims.
 	if err := shellinit.MakeShims(values); err != nil {
-		return err //nolint:wrapcheck // names the file
+		t.warn(err.Error())
 	}
-	script, err := "", error(nil)
-	if v.Names {
-		script, err = shellinit.Reply(values)
-	} else {
-		script, err = shellinit.Script(v.Shell, values)
+	text := shellinit.Reply
+	if !v.Names {
+		text = func(values shellinit.Values) (string, error) { return shellinit.Script(v.Shell, values) }
 	}
+	script, err := text(values)
 	if err != nil {
 		return err //nolint:wrapcheck // says what is wrong with which path
 	}
@@ -47,35 +51,31 @@ func (v *initVerb) Run(t streams) error {
 	return nil
 }
 
-// shellValues are what the integration is filled in with.
-func (t streams) shellValues() (shellinit.Values, error) {
+// shellValues are what the integration is filled in with. Settings that cannot be used
+// must not leave a shell without it, since a repository that the shell starts in may
+// have some: an error with values says what is wrong with them, and the names are the
+// others. srt route then refuses to run anything.
+func shellValues() (values shellinit.Values, err error) {
 	srt, err := ownPath()
 	if err != nil {
-		return shellinit.Values{}, err
+		return values, err
 	}
 	o, err := layers("")
 	if o.Home == "" {
-		return shellinit.Values{}, err
+		return values, err
 	}
-	values := shellinit.Values{Srt: srt, Shims: shellinit.ShimDir(o.Home, os.Getenv)}
-	// Settings that cannot be used must not leave the shell without the integration: a
-	// repository that the shell starts in may have some. What they name is not known
-	// then, and srt route refuses to run anything.
+	values = shellinit.Values{Srt: srt, Shims: shellinit.ShimDir(o.Home, os.Getenv)}
 	set, err := preset.Open(core.PresetEnv(o.Home, o.Dir, os.Getenv))
 	if err != nil {
-		t.warn(err.Error())
-		if set, err = preset.Open(preset.Env{}); err != nil {
-			return shellinit.Values{}, err //nolint:wrapcheck // reads no file
-		}
+		set, _ = preset.Open(preset.Env{}) // the built-in ones, which no file can spoil
 	}
-	rules, err := config.Commands(o)
-	if err != nil {
-		t.warn(err.Error())
+	rules, wrong := config.Commands(o)
+	if wrong != nil {
 		o.NoProject = true
 		rules, _ = config.Commands(o) // the same, or none
 	}
 	values.SetNames(set.List(), rules, os.Getenv("PATH"))
-	return values, nil
+	return values, errors.Join(err, wrong)
 }
 
 // ownPath is where srt can be found from now on: the name on the PATH if that is this

@@ -25,9 +25,12 @@ type uninstallVerb struct{ installFlags }
 
 // Run writes the line that starts the integration into the shell's start-up file.
 func (v *installVerb) Run(t streams) error {
-	values, err := t.shellValues()
-	if err != nil {
+	values, err := shellValues()
+	if values.Srt == "" {
 		return err
+	}
+	if err != nil {
+		t.warn(err.Error())
 	}
 	shell, err := v.shell()
 	if err != nil {

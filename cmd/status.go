@@ -24,9 +24,12 @@ func (*statusVerb) Run(t streams) error {
 		t.answer(sayInside)
 		return nil
 	}
-	values, err := t.shellValues()
-	if err != nil {
+	values, err := shellValues()
+	if values.Srt == "" {
 		return err
+	}
+	if err != nil {
+		t.warn(err.Error())
 	}
 	home, _, _ := core.Options{}.Roots()
 	good := true

@@ -55,7 +55,6 @@ _srt_function() {
     *) text=$route ;;
     esac
     builtin eval "function $1 { ${text//NAME/$1}; }"
-    _srt_mine+=("$1")
 }
 
 # Removes the function of a name, if it is ours.
@@ -68,11 +67,14 @@ _srt_forget() {
 # Defines what is not there. A function of the user's stays, but for one that loads
 # its tool at the first use and then removes itself: it is called by ours.
 _srt_define() {
-    local n text
+    local n text loaders
+    # One look at all bodies, since each look is a fork.
+    loaders=$(builtin declare -f "${_srt_names[@]}" nvm || builtin true)
     for n in "${_srt_names[@]}" nvm; do
         # A posix shell has no functions of such names.
         [[ $n == */* && :${SHELLOPTS-}: == *:posix:* ]] && continue
         if builtin declare -F "$n" >/dev/null; then
+            [[ $loaders == *'unset -f'* ]] || continue
             text=$(builtin declare -f "$n")
             case $text in
             *_srt_*) ;;
@@ -174,7 +176,8 @@ _srt_prompt() {
         _srt_settled=1
         _srt_define
     fi
-    for n in "${_srt_names[@]}"; do
+    # One question about all costs a tenth of one about each.
+    builtin declare -F "${_srt_names[@]}" >/dev/null || for n in "${_srt_names[@]}"; do
         builtin declare -F "$n" || {
             [[ $n == */* && :${SHELLOPTS-}: == *:posix:* ]] || _srt_function "$n"
         }
@@ -187,7 +190,7 @@ _srt_prompt() {
 
 _srt_on() {
     local n found=
-    _srt_state=on _srt_settled='' _srt_mine=() _srt_files=() _srt_stale=''
+    _srt_state=on _srt_settled='' _srt_files=() _srt_stale=''
     if [[ $(builtin declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
         for n in "${PROMPT_COMMAND[@]}"; do
             [[ $n == _srt_prompt ]] && found=1

@@ -159,7 +159,6 @@ function _srt_look {
 }
 
 function _srt_precmd {
-  local n
   [[ $PATH == $_srt_shims:* ]] || _srt_head
   [[ $PWD == $_srt_pwd ]] || _srt_look
   [[ -z $_srt_stale && $PATH == $_srt_seen ]] || _srt_ask
@@ -168,9 +167,8 @@ function _srt_precmd {
     _srt_define
     return 0
   fi
-  for n in $_srt_names; do
-    (( ${+functions[$n]} )) || { _srt_define; break }
-  done
+  # One question about all costs a tenth of one about each.
+  typeset +f -- $_srt_names >/dev/null || _srt_define
   return 0
 }
 

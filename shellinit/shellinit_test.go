@@ -117,6 +117,10 @@ func TestShims(t *testing.T) {
 	if err := os.WriteFile(other, nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Remove(filepath.Join(shims, "npm")); err != nil {
+		t.Fatal(err)
+	}
+	v.Names = []string{"absent", "npm"}
 	if err := MakeShims(v); err == nil {
 		t.Error("a file in the place of a shim is no error")
 	}

@@ -23,37 +23,38 @@ func ShimDir(home string, getenv func(string) string) string {
 
 // MakeShims makes the shims of those names whose programs are on the PATH: one for a
 // program that is not there would make scripts believe that it is. What is right
-// already is not touched, and what somebody else has put there is an error.
+// already is not touched. What somebody else has put there stays, and is an error, as
+// what cannot be made is: the first, once all others were tried.
 func MakeShims(v Values) error {
-	made := false
+	var first error
 	for _, name := range v.Names {
 		if strings.Contains(name, "/") || interpreter(name) {
 			continue
 		}
-		file := filepath.Join(v.Shims, name)
-		target, err := os.Readlink(file)
-		if err == nil && target == v.Srt {
-			continue
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the shim %q is not a symbolic link: %w", file, err)
-		}
-		if err != nil {
-			if _, err := core.FindProgram(name); err != nil {
-				continue
-			}
-		}
-		if !made {
-			made = true
-			if err := os.MkdirAll(v.Shims, 0o700); err != nil {
-				return err //nolint:wrapcheck // names the folder
-			}
-		}
-		if err := replaceLink(v.Srt, file); err != nil {
-			return err
+		if err := makeShim(v, name); err != nil && first == nil {
+			first = err
 		}
 	}
-	return nil
+	return first
+}
+
+func makeShim(v Values, name string) error {
+	file := filepath.Join(v.Shims, name)
+	target, err := os.Readlink(file)
+	switch {
+	case err == nil && target == v.Srt:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := core.FindProgram(name); err != nil {
+			return nil //nolint:nilerr // nothing to stand in front of
+		}
+	case err != nil:
+		return fmt.Errorf("the shim %q is not a symbolic link: %w", file, err)
+	}
+	if err := os.MkdirAll(v.Shims, 0o700); err != nil {
+		return err //nolint:wrapcheck // names the folder
+	}
+	return replaceLink(v.Srt, file)
 }
 
 // replaceLink makes a symbolic link in one step: other shells run what is there.
