@@ -595,7 +595,14 @@ func startTerminal(ts *testscript.TestScript, args []string) *terminal {
 	t.cmd.Env = append(t.cmd.Env, "PWD="+t.cmd.Dir, "PS1=ready> ")
 	file, err := pty.StartWithSize(t.cmd, &pty.Winsize{Rows: 24, Cols: 80})
 	ts.Check(err)
-	t.file = file
+	// In a mode in which Close ends a Read: the terminal hangs up only then, and what
+	// was left in the background holds it open otherwise.
+	fd, err := syscall.Dup(int(file.Fd()))
+	ts.Check(err)
+	ts.Check(file.Close())
+	syscall.CloseOnExec(fd)
+	ts.Check(syscall.SetNonblock(fd, true))
+	t.file = os.NewFile(uintptr(fd), file.Name())
 	go t.read()
 	ts.Defer(func() {
 		_ = t.cmd.Process.Kill()
