@@ -54,6 +54,7 @@ var completions = []struct{ line, want, not string }{ //nolint:gochecknoglobals 
 	{"srt trust --", "--list", "--json"},
 	{"srt run --no-p", "--no-project", "--preset"},
 	{"srt completion ", "fish", "run"},
+	{"srt init ", "fish", "run"},
 	{"srt ls as", "ask", "--preset"},
 	{"srt run ls as", "ask", "--preset"},
 	{"srt -d -- ls as", "ask", "--preset"},

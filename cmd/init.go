@@ -16,7 +16,7 @@ import (
 
 type initVerb struct {
 	Names bool   `hidden:"" help:"Make the shims, and print the names alone: what a running shell asks for."`
-	Shell string `arg:"" enum:"zsh,bash" help:"The shell: zsh or bash."`
+	Shell string `arg:"" enum:"zsh,bash,fish" help:"The shell: zsh, bash or fish."`
 }
 
 // Run prints the integration of a shell, which its start-up file evaluates. Within a

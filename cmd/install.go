@@ -14,7 +14,7 @@ import (
 const statusByHand = 3
 
 type installFlags struct {
-	Shell  string `placeholder:"SHELL" help:"The shell, zsh or bash. By default that of $$SHELL."`
+	Shell  string `placeholder:"SHELL" help:"The shell, zsh, bash or fish. By default that of $$SHELL."`
 	DryRun bool   `help:"Show what would be changed, and change nothing."`
 	Yes    bool   `help:"Do not ask."`
 }
@@ -39,7 +39,8 @@ func (v *installVerb) Run(t streams) error {
 	home, _, _ := core.Options{}.Roots()
 	file := shellinit.StartFile(shell, home, os.Getenv)
 	srt := values.Srt
-	if onPath(srt) {
+	// The start-up files of fish are read before those that set its PATH.
+	if onPath(srt) && shell != "fish" {
 		srt = ""
 	}
 	block := shellinit.Block(shell, srt)

@@ -49,13 +49,13 @@ const (
 	sayRouteNothing = "route needs a command"
 
 	sayInside           = "this shell is in a sandbox of srt: all that it runs is held"
-	sayNotActive        = "not active: eval \"$(srt init zsh)\", or bash, in its start-up file"
+	sayNotActive        = "not active: srt install puts it into the start-up file of your shell"
 	sayNotCaught        = "full paths, sudo, programs that do not have this PATH"
 	sayNothingInstalled = "nothing to remove"
 	sayOpenShells       = "shells that are open go on until srt deactivate"
 	sayCannotAsk        = "nothing was changed: without a terminal nobody can be asked"
 	hintYes             = "--yes changes it, --dry-run shows it"
-	hintShell           = "name it: --shell zsh or --shell bash"
+	hintShell           = "name it: --shell zsh, bash or fish"
 	hintFenceChanged    = "remove them, and srt install writes new ones"
 	hintFenceByHand     = "remove them by hand, from # >>> srt >>> to # <<< srt <<<"
 	hintRouteLoop       = "another folder of the PATH leads back to srt: run the program by its full path"
@@ -342,9 +342,9 @@ a program.
 	case "preset show":
 		verb += " NAME"
 	case "install", "uninstall":
-		verb += " [--shell zsh|bash] [--dry-run] [--yes]"
+		verb += " [--shell zsh|bash|fish] [--dry-run] [--yes]"
 	case "init":
-		verb += " zsh|bash"
+		verb += " zsh|bash|fish"
 	case "completion":
 		verb += " bash|zsh|fish"
 	case "config", "preset":

@@ -19,8 +19,12 @@ const (
 )
 
 // Block is what the start-up file of a shell gets. srt is "" for one that is on the
-// PATH. A machine without srt starts its shells as ever.
+// PATH, but not for fish. A machine without srt starts its shells as ever.
 func Block(shell, srt string) string {
+	if shell == "fish" {
+		quoted := quoteFish(srt)
+		return fenceStart + "\nif status is-interactive; and test -x " + quoted + "; " + quoted + " init fish | source; end\n" + fenceEnd + "\n"
+	}
 	line := `if command -v srt >/dev/null; then eval "$(srt init ` + shell + `)"; fi`
 	if srt != "" {
 		line = "if [ -x " + Quote(srt) + ` ]; then eval "$(` + Quote(srt) + " init " + shell + `)"; fi`
@@ -30,13 +34,24 @@ func Block(shell, srt string) string {
 
 // written matches a block as srt install writes it, with nothing changed.
 var written = regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(fenceStart) + `\n` + //nolint:gochecknoglobals // a constant
-	`if (command -v srt >/dev/null|\[ -x '.*' \]); then eval "\$\((srt|'.*') init [a-z]+\)"; fi\n` +
+	`(if (command -v srt >/dev/null|\[ -x '.*' \]); then eval "\$\((srt|'.*') init [a-z]+\)"; fi|` +
+	`if status is-interactive; and test -x '.*'; '.*' init fish \| source; end)\n` +
 	regexp.QuoteMeta(fenceEnd) + `(\n|\z)`)
+
+// ownFile is the start-up file of fish that holds nothing but the block.
+const ownFile = "srt.fish"
 
 // StartFile is the start-up file of a shell, for an environment.
 func StartFile(shell, home string, getenv func(string) string) string {
 	if dir := getenv("ZDOTDIR"); shell == "zsh" && filepath.IsAbs(dir) {
 		home = dir
+	}
+	if shell == "fish" {
+		dir := getenv("XDG_CONFIG_HOME")
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(home, ".config")
+		}
+		return filepath.Join(dir, "fish", "conf.d", ownFile)
 	}
 	return filepath.Join(home, "."+shell+"rc")
 }
@@ -157,10 +172,14 @@ func (c *Change) ReadOnly() bool {
 	return c.mode&0o200 == 0 || unix.Access(c.to, unix.W_OK) != nil || unix.Access(filepath.Dir(c.to), unix.W_OK) != nil
 }
 
-// Write writes the file whole under another name, and puts it in its place.
+// Write writes the file whole under another name, and puts it in its place. A file of
+// ours that holds nothing any more is removed.
 func (c *Change) Write() (err error) {
 	if now, err := read(c.File); err != nil || now.Old != c.Old {
 		return fmt.Errorf("%q was changed meanwhile", c.File)
+	}
+	if c.New == "" && filepath.Base(c.File) == ownFile {
+		return os.Remove(c.File) //nolint:wrapcheck // names the file
 	}
 	if err := os.MkdirAll(filepath.Dir(c.to), 0o755); err != nil { //nolint:gosec // as other programs make it
 		return err //nolint:wrapcheck // names the folder

@@ -22,8 +22,11 @@ var zsh string
 //go:embed init.bash
 var bash string
 
+//go:embed init.fish
+var fish string
+
 // Shells are those that there is an integration for.
-func Shells() []string { return []string{"zsh", "bash"} }
+func Shells() []string { return []string{"zsh", "bash", "fish"} }
 
 // Values are what the scripts are filled in with.
 type Values struct {
@@ -58,6 +61,10 @@ func Script(shell string, v Values) (string, error) {
 		return "if [[ $- == *i* ]]; then\n" +
 			"_srt_bin=" + Quote(v.Srt) + " _srt_shims=" + Quote(v.Shims) + "\n" +
 			"_srt_names=(" + names + ") _srt_whole=" + whole + "\n" + bash + "fi\n", nil
+	case "fish":
+		return "if status is-interactive\n" +
+			"set -g _srt_bin " + quoteFish(v.Srt) + "\nset -g _srt_shims " + quoteFish(v.Shims) + "\n" +
+			"set -g _srt_names " + names + "\nset -g _srt_whole " + strings.Join(v.Whole, " ") + "\n" + fish + "end\n", nil
 	}
 	return "", fmt.Errorf("no integration for the shell %q", shell)
 }
@@ -87,4 +94,9 @@ func (v Values) check() error {
 // Quote makes one word of zsh and of bash. It must not hold a NUL, which no word can.
 func Quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// quoteFish makes one word of fish, in whose quotes a backslash may stand for another.
+func quoteFish(word string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(word) + "'"
 }

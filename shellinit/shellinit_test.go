@@ -14,6 +14,7 @@ import (
 var shells = map[string][]string{ //nolint:gochecknoglobals // a table
 	"zsh":  {"-f", "-c"},
 	"bash": {"--norc", "--noprofile", "-c"},
+	"fish": {"--no-config", "-c"},
 }
 
 func checkQuote(t *testing.T, shell, word string) {
@@ -22,7 +23,11 @@ func checkQuote(t *testing.T, shell, word string) {
 	if err != nil {
 		t.Skip(err)
 	}
-	out, err := exec.CommandContext(t.Context(), path, append(slices.Clone(shells[shell]), "printf '%s|' "+Quote(word))...).Output()
+	quote := Quote
+	if shell == "fish" {
+		quote = quoteFish
+	}
+	out, err := exec.CommandContext(t.Context(), path, append(slices.Clone(shells[shell]), "printf '%s|' "+quote(word))...).Output()
 	if err != nil || string(out) != word+"|" {
 		t.Errorf("%s reads %q as %q, %v", shell, word, out, err)
 	}
@@ -46,6 +51,7 @@ func FuzzQuote(f *testing.F) {
 		}
 		checkQuote(t, "zsh", word)
 		checkQuote(t, "bash", word)
+		checkQuote(t, "fish", word)
 	})
 }
 
@@ -191,6 +197,78 @@ func TestFunctions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The functions of fish, which are there while a typed line runs.
+func TestFishFunctions(t *testing.T) {
+	path, err := exec.LookPath("fish")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	srt := filepath.Join(dir, `it's \ srt`)
+	for name, text := range map[string]string{`it's \ srt`: strings.Replace(standIn, "\n", "\n[ \"$1\" = init ] && exit 1\n", 1), "own": "#!/bin/sh\necho ran\n", "python3": "#!/bin/sh\necho real python \"$@\"\n", "make": "#!/bin/sh\necho made\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := Values{Srt: srt, Shims: filepath.Join(dir, "sh*ms [x]"), Names: []string{"bash", "sh", "python", "python3", "python3.8", "php", "make", "./configure", "../configure"}, Whole: []string{"python3.8"}}
+	if err := os.Mkdir(v.Shims, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	script, err := Script("fish", v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "own")
+	lines := []struct{ line, want string }{
+		{"python3 -m pip install x", "srt <route> <--> <python3> <-m> <pip> <install> <x>"},
+		{"python3 -mpip list 'a  b' ''", "srt <route> <--> <python3> <-mpip> <list> <a  b> <>"},
+		{"python3 -Im pip", "srt <route> <--> <python3> <-Im> <pip>"},
+		{"python3 ./setup.py x", "srt <route> <--> <python3> <./setup.py> <x>"},
+		{"python3.8 x.py", "srt <route> <--> <python3.8> <x.py>"},
+		{"python3 x.py; python3 -c 'print()'; python3 -mpip", "real python x.py\nreal python -c print()\nsrt <route> <--> <python3> <-mpip>"},
+		{"php composer.phar install", "srt <route> <--> <php> <composer.phar> <install>"},
+		{"functions -q php; echo $status", "1"},
+		{"sh ../configure --x", "srt <route> <--> <sh> <../configure> <--x>"},
+		{"sh configure &; wait", "srt <route> <--> <sh> <configure>"},
+		{"functions -q python3; echo $status", "1"},
+		{"functions -q python3 # -m http.server &", ""},
+		{"echo http.server; python3 -m http.server", "http.server\nreal python -m http.server"},
+		{"bash -c 'echo plain'", "plain"},
+		{"bash " + file, "ran"},
+		{"echo | bash -o pipefail -s -- a", "srt <run> <--> <bash> <-o> <pipefail> <-s> <--> <a>"},
+		{"echo | sh", "srt <run> <--> <sh>"},
+		{"echo | sh -", "srt <run> <--> <sh> <->"},
+		{"echo | sh &; wait", "srt <run> <--> <sh>"},
+		{"sh </dev/null", "srt <run> <--> <sh>"},
+		{"echo 'echo x' | bash " + file, "ran"},
+		{"echo | bash /dev/stdin a", "srt <run> <--> <bash> </dev/stdin> <a>"},
+		{"function f; echo | bash; end; f", "srt <run> <--> <bash>"},
+		{"functions -q bash; echo $status", "0"},
+		// No function stands where fish would wait for it.
+		{"functions -q bash; echo $status & true", "1"},
+		{"functions -q bash; echo $status; true && true; true 2>&1", "0"},
+		{"emit fish_postexec; functions -q bash; echo $status", "1"},
+		// There is no shim for it here.
+		{"make", "srt <route> <--> <make>"},
+		{"srt off; make", "made"},
+		{"srt off; echo | sh -c 'echo plain'", "plain"},
+		{"srt status x", "srt <status> <x>"},
+		{"abbr --show", "abbr -a -- ./configure 'srt route -- ./configure'\nabbr -a -- ../configure 'srt route -- ../configure'"},
+		{"srt off; abbr --show", ""},
+		{"count $PATH; srt off; srt off; count $PATH", "4\n3"},
+		{"set -gx PATH $PATH[2] $PATH; string join ' ' $PATH[1..2]", v.Shims + " " + dir},
+	}
+	for _, l := range lines {
+		cmd := exec.CommandContext(t.Context(), path, "--no-config", "-i", "-c", script+"\nemit fish_preexec "+quoteFish(l.line)+"\n"+l.line)
+		cmd.Dir = dir
+		cmd.Env = []string{"PATH=" + dir + ":/usr/bin:/bin", "HOME=" + dir, "TERM=dumb", "LANG=C.UTF-8"}
+		out, err := cmd.Output()
+		if got := strings.TrimSpace(string(out)); got != l.want {
+			t.Errorf("%s gives %q, want %q; %v", l.line, got, l.want, err)
+		}
 	}
 }
 

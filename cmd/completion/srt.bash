@@ -115,7 +115,7 @@ _srt_verb() {
         config) words='show check path schema' ;;
         preset) words='list show' ;;
         install | uninstall) words='--shell --dry-run --yes' ;;
-        init) words='zsh bash' ;;
+        init) words='zsh bash fish' ;;
         completion) words='bash zsh fish' ;;
         esac
     elif ((COMP_CWORD == at + 1)); then

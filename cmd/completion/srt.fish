@@ -125,9 +125,9 @@ complete -c srt -n '__srt_after trust; or __srt_after untrust' -a '(__fish_compl
 complete -c srt -n '__srt_after preset' -a 'list show'
 complete -c srt -n '__srt_after preset show' -a '(__srt_presets)'
 complete -c srt -n '__srt_after completion' -a 'bash zsh fish'
-complete -c srt -n '__srt_after init' -a 'zsh bash'
+complete -c srt -n '__srt_after init' -a 'zsh bash fish'
 for verb in install uninstall
-    complete -c srt -n "__srt_after $verb" -l shell -x -a 'zsh bash' -d 'The shell'
+    complete -c srt -n "__srt_after $verb" -l shell -x -a 'zsh bash fish' -d 'The shell'
     complete -c srt -n "__srt_after $verb" -l dry-run -d 'Change nothing'
     complete -c srt -n "__srt_after $verb" -l yes -d 'Do not ask'
 end

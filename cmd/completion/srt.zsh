@@ -70,10 +70,10 @@ _srt() {
       _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets show'
       ;;
     install | uninstall)
-      _arguments '--shell=[the shell]:shell:(zsh bash)' '--dry-run[change nothing]' '--yes[do not ask]'
+      _arguments '--shell=[the shell]:shell:(zsh bash fish)' '--dry-run[change nothing]' '--yes[do not ask]'
       ;;
     status) ;;
-    init) _arguments '1:shell:(zsh bash)' ;;
+    init) _arguments '1:shell:(zsh bash fish)' ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
     *) _srt_command ;;
     esac
