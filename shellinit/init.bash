@@ -1,6 +1,6 @@
 # srt for bash. Above are _srt_bin, _srt_shims, _srt_names and _srt_whole. It also reads where
 # set -eu holds.
-# shellcheck shell=bash disable=SC2154,SC2016
+# shellcheck shell=bash disable=SC2154,SC2016,SC2317
 
 _srt_gone() {
     builtin printf '%s\n' "srt: error: $_srt_bin is missing: $1 does not run without it" \
@@ -169,6 +169,11 @@ _srt_look() {
 
 _srt_prompt() {
     local s=$? n
+    # Others may keep the PROMPT_COMMAND that they found, and run it whatever it is now.
+    if [[ $_srt_state != on ]]; then
+        [[ $- == *e* ]] && return 0
+        return "$s"
+    fi
     [[ $PATH == "$_srt_shims":* ]] || _srt_head
     [[ $PWD == "$_srt_pwd" ]] || _srt_look
     [[ -z $_srt_stale && $PATH == "$_srt_seen" ]] || _srt_ask
@@ -188,8 +193,16 @@ _srt_prompt() {
     return "$s"
 }
 
+# Notes that somebody has put another PROMPT_COMMAND in the place of the one with us in
+# it, and may run that.
+_srt_lost() {
+    _srt_elsewhere=${_srt_elsewhere-}
+    [[ ${_srt_state-} != on || $(builtin declare -p PROMPT_COMMAND 2>/dev/null) == *_srt_prompt* ]] || _srt_elsewhere=1
+}
+
 _srt_on() {
     local n found=
+    _srt_lost
     _srt_state=on _srt_settled='' _srt_files=() _srt_stale=''
     if [[ $(builtin declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
         for n in "${PROMPT_COMMAND[@]}"; do
@@ -214,6 +227,7 @@ _srt_on() {
 _srt_off() {
     local n text
     local -a kept=()
+    _srt_lost
     _srt_state=off
     if [[ $(builtin declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
         for n in "${PROMPT_COMMAND[@]}"; do
@@ -262,9 +276,14 @@ srt() {
         ;;
     deactivate)
         [[ $_srt_state == off ]] || _srt_off
+        local elsewhere=$_srt_elsewhere
         for n in $(builtin compgen -A function _srt_); do builtin unset -f "$n"; done
         for n in $(builtin compgen -v _srt_); do builtin unset "$n"; done
         builtin unset -f srt
+        # What still runs it must not fail at each prompt.
+        if [[ -n $elsewhere ]]; then
+            _srt_prompt() { builtin return; }
+        fi
         ;;
     status)
         local foreign=
