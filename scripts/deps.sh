@@ -18,7 +18,7 @@ bench) wanted="$demo ps=procps" ;;
 test)
   wanted="$demo zsh=zsh fish=fish tmux=tmux shellcheck=shellcheck curl=curl
     setpriv=util-linux unshare=util-linux strace=strace python3=python3 vim=vim
-    less=less ps=procps socat=socat ssh=openssh-client gcc=gcc"
+    direnv=direnv less=less ps=procps socat=socat ssh=openssh-client gcc=gcc"
   ;;
 *)
   echo "usage: scripts/deps.sh run|demo|test|bench" >&2
