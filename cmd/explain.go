@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/srt-sh/srt/core"
@@ -72,7 +73,7 @@ func explain(x *core.Explanation, o core.Options) []section {
 	add("rule", chosenLines(x, o)...)
 	add("preset", presetLine(x, o))
 	add("settings", settingsLines(o, x.Config.Projects)...)
-	add("network", networkLines(x.Policy)...)
+	add("network", slices.Concat(networkLines(x.Policy), portLines(x.Config))...)
 	add("files", fileLines(x.Policy)...)
 	add("protected", protectedLines(x.Policy)...)
 	add("environment", environmentLines(x)...)
@@ -105,6 +106,17 @@ func networkLines(p *policy.Policy) []string {
 		lines = append(lines, ruleLine("allowed_domains", r.Rule))
 	}
 	return append(lines, sayElseNoHost)
+}
+
+func portLines(c *config.Config) []string {
+	var lines []string
+	for _, list := range [][]config.Port{c.Network.ForwardLoopback, c.Network.Listen} {
+		for _, p := range list {
+			key := p.Origin.Key[strings.LastIndexByte(p.Origin.Key, '.')+1:]
+			lines = append(lines, ruleLine(key, policy.Rule{Text: strconv.Itoa(p.Number), Origin: p.Origin}))
+		}
+	}
+	return lines
 }
 
 func fileLines(p *policy.Policy) []string {

@@ -256,6 +256,9 @@ func (e *engine) makeSpec() error {
 			return err
 		}
 	}
+	if err := e.planPorts(); err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("finding srt's own file: %w", err)

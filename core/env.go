@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Ports of the listeners inside the sandbox. Both speak HTTP and SOCKS5.
+// Ports of the listeners inside the sandbox, as in [config.ProxyPorts]. Both speak
+// HTTP and SOCKS5.
 const (
 	httpPort  = 3128
 	socksPort = 1080

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -113,16 +112,22 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		return event.Report{}, err
 	}
 	e.readControl(ctx, cancel)
+	ports, err := e.openPorts(ctx)
+	if err != nil {
+		return event.Report{}, err
+	}
+	defer closePorts(ports)
 	if err := e.prepare(box); err != nil {
 		return event.Report{}, err
 	}
-	err := box.Exec(func(listeners []net.Listener) {
+	err = box.Exec(func(inside sandbox.Network) {
 		helpers.Go(func() {
-			if err := e.server.Serve(ctx, listeners...); err != nil {
+			if err := e.server.Serve(ctx, inside.Listeners...); err != nil {
 				// Without it the command has no network, which is safe but puzzling.
 				e.o.Warnf("the proxy ended: %v", err)
 			}
 		})
+		e.forward(ctx, inside, ports, helpers.Go)
 	})
 	if err != nil {
 		if number, ok := errors.AsType[sandbox.ExecError](err); ok {

@@ -24,6 +24,9 @@ type Plan struct {
 	// BaseWritable leaves everything as writable as it is outside.
 	BaseWritable bool
 
+	Listen  []uint16 // see Spec
+	Sockets int
+
 	Make  []Make   // placeholders
 	Watch []string // protected paths that are compared at the end
 	on    rests
@@ -51,6 +54,7 @@ func NewPlan(spec *Spec) (*Plan, error) {
 	}
 	plan := &Plan{
 		Program: spec.Program, Args: spec.Args, Dir: spec.Dir, Env: spec.Env,
+		Listen: spec.Listen, Sockets: spec.Sockets,
 		StateDir: spec.StateDir, TempSize: spec.TempSize, Buried: !spec.NestedUserns, BaseWritable: spec.OpenFiles,
 	}
 	if !spec.OpenFiles {
@@ -146,6 +150,12 @@ func (p *Plan) String() string {
 	printMounts(&b, p.Mounts)
 	if !p.Buried {
 		printMounts(&b, p.Pins)
+	}
+	for _, port := range p.Listen {
+		fmt.Fprintf(&b, "listen        127.0.0.1:%d, [::1]:%d\n", port, port)
+	}
+	if p.Sockets > 0 {
+		fmt.Fprintf(&b, "sockets       %d, to connect to what listens inside\n", p.Sockets)
 	}
 	for _, e := range p.Make {
 		fmt.Fprintf(&b, "placeholder   %q, %s\n", e.Path, e.Form)

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -46,9 +47,20 @@ type Start struct {
 	Limits                *LimitPlan // nil: none
 }
 
+// Network is the way into the network of a sandbox and out of it.
+type Network struct {
+	// Listeners are the sockets of Start.Listen, More those of Spec.Listen. They accept
+	// connections from inside and are the sandbox's to close. An address of a family
+	// that the kernel lacks has none.
+	Listeners, More []net.Listener
+	// Dial connects to a port of the loopback interface inside, by IPv4 or else IPv6.
+	// It waits while Spec.Sockets connections are open.
+	Dial func(ctx context.Context, port uint16) (net.Conn, error)
+}
+
 // runner is the seam between systems.
 type runner interface {
-	exec(plan *Plan, serve func([]net.Listener)) error
+	exec(plan *Plan, serve func(Network)) error
 	wait() Status
 	signal(sig os.Signal) error
 	reached() []string
@@ -103,11 +115,10 @@ func (s *Sandbox) Prepare(plan *Plan) error {
 }
 
 // Exec carries the prepared plan out: the stage makes the mounts and becomes the
-// command. Meanwhile serve, unless it is nil, gets the sockets of Start.Listen, which
-// accept connections from inside and are the sandbox's to close; an address of a
-// family that the kernel lacks has none. An [ExecError] says that the kernel did not
-// start the command, [ErrSetup] that bubblewrap failed before.
-func (s *Sandbox) Exec(serve func([]net.Listener)) error {
+// command. Meanwhile serve, unless it is nil, gets the network of the sandbox. An
+// [ExecError] says that the kernel did not start the command, [ErrSetup] that
+// bubblewrap failed before.
+func (s *Sandbox) Exec(serve func(Network)) error {
 	return s.run.exec(s.plan, serve)
 }
 

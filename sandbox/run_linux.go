@@ -29,6 +29,7 @@ type linuxRunner struct {
 
 	inputs map[int]int // those that the stage opened anew, by number
 	socks  []net.Listener
+	dialer *dialer // nil: none
 }
 
 func newRunner(start Start) (runner, error) {
@@ -209,30 +210,63 @@ func namespaceError(err error) error {
 }
 
 // receiveListeners takes over the sockets that the stage has made.
-func (r *linuxRunner) receiveListeners() error {
-	payload := make([]byte, 4096)
-	rights := make([]byte, unix.CmsgSpace(2*4*len(r.start.Listen)))
-	n, rn, err := r.receive(payload, rights)
+func (r *linuxRunner) receiveListeners() ([]net.Listener, error) {
+	fds, err := r.receiveSockets('L')
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if n == 0 || payload[0] != 'L' {
-		return r.stageError(payload[:n])
-	}
-	fds, err := stage.ParseRights(rights[:rn])
-	if err != nil {
-		return err
-	}
+	var socks []net.Listener
 	for _, fd := range fds {
 		f := os.NewFile(uintptr(fd), "listener")
 		sock, err := net.FileListener(f) // duplicates the descriptor
 		_ = f.Close()
 		if err != nil {
-			return fmt.Errorf("taking over a listener of the sandbox: %w", err)
+			return nil, fmt.Errorf("taking over a listener of the sandbox: %w", err)
 		}
+		socks = append(socks, sock)
 		r.socks = append(r.socks, sock)
 	}
-	return nil
+	return socks, nil
+}
+
+// receiveSockets receives the sockets of one message.
+func (r *linuxRunner) receiveSockets(letter byte) ([]int, error) {
+	payload := make([]byte, 4096)
+	rights := make([]byte, unix.CmsgSpace(4*maxRights))
+	n, rn, err := r.receive(payload, rights)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 || payload[0] != letter {
+		return nil, r.stageError(payload[:n])
+	}
+	return stage.ParseRights(rights[:rn]) //nolint:wrapcheck // says what it means
+}
+
+// maxRights is how many descriptors one message can have, SCM_MAX_FD of the kernel.
+const maxRights = 253
+
+// network receives what the stage has made for srt.
+func (r *linuxRunner) network(plan *Plan) (n Network, err error) {
+	if n.Listeners, err = r.receiveListeners(); err != nil {
+		return n, err
+	}
+	if len(plan.Listen) > 0 {
+		if n.More, err = r.receiveListeners(); err != nil {
+			return n, err
+		}
+	}
+	if plan.Sockets > 0 {
+		fds, err := r.receiveSockets('C')
+		if err != nil {
+			return n, err
+		}
+		if r.dialer, err = newDialer(fds); err != nil {
+			return n, err
+		}
+		n.Dial = r.dialer.dial
+	}
+	return n, nil
 }
 
 func (r *linuxRunner) receive(payload, rights []byte) (n, rn int, err error) {
@@ -273,7 +307,7 @@ func describe(w syscall.WaitStatus) string {
 	return "exit status " + strconv.Itoa(w.ExitStatus())
 }
 
-func (r *linuxRunner) exec(plan *Plan, serve func([]net.Listener)) error {
+func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 	outside, err := namespaces()
 	if err != nil {
 		return err
@@ -282,8 +316,12 @@ func (r *linuxRunner) exec(plan *Plan, serve func([]net.Listener)) error {
 		Outside:  outside,
 		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
 		Nested: r.start.Filter.NestedUserns, Keep: r.kept,
-		Limits: r.start.Limits.order(), TempSize: plan.TempSize,
+		Sockets: plan.Sockets,
+		Limits:  r.start.Limits.order(), TempSize: plan.TempSize,
 		Dir: plan.Dir, Program: plan.Program, Args: plan.Args, Env: plan.Env,
+	}
+	for _, port := range plan.Listen {
+		o.Listen = append(o.Listen, int(port))
 	}
 	fd, err := memfile(o.Encode())
 	if err != nil {
@@ -296,11 +334,12 @@ func (r *linuxRunner) exec(plan *Plan, serve func([]net.Listener)) error {
 	if err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
 		return fmt.Errorf("telling the stage its order: %w", err)
 	}
-	if err := r.receiveListeners(); err != nil {
+	inside, err := r.network(plan)
+	if err != nil {
 		return err
 	}
 	if serve != nil {
-		serve(r.socks)
+		serve(inside)
 	}
 	// The socket closes when the stage has become the command; before, it may say
 	// what went wrong.
@@ -440,5 +479,8 @@ func (r *linuxRunner) close() {
 	_ = unix.Close(r.sock)
 	for _, sock := range r.socks {
 		_ = sock.Close()
+	}
+	if r.dialer != nil {
+		r.dialer.close()
 	}
 }

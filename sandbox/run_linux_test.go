@@ -2,15 +2,19 @@ package sandbox
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,8 +24,8 @@ type box struct {
 	t     *testing.T
 	spec  Spec
 	start Start
-	input string               // the file that is standard input, the null device if empty
-	serve func([]net.Listener) // gets the listeners
+	input string        // the file that is standard input, the null device if empty
+	serve func(Network) // gets the listeners
 }
 
 // newBox gives a sandbox whose working folder, also its write root, is work.
@@ -597,7 +601,7 @@ func TestListenersAcceptFromInside(t *testing.T) {
 		t.Skip("bash is needed to open a connection")
 	}
 	var listeners []net.Listener
-	b.serve = func(socks []net.Listener) { listeners = socks }
+	b.serve = func(n Network) { listeners = n.Listeners }
 	s, out := b.open(`exec 5<>/dev/tcp/127.0.0.1/3128 && echo hello >&5 && read -r answer <&5 && echo "got $answer"`)
 	defer out.Close()
 	if len(listeners) == 0 {
@@ -733,4 +737,57 @@ func TestWorkingFolderBelowTheRoot(t *testing.T) {
 		}
 	}
 	wantFile(t, root+"/one/two/.envrc", "fine\n")
+}
+
+func TestDialReachesInside(t *testing.T) {
+	work := folder(t)
+	write(t, filepath.Join(work, "serve.py"), `import socket
+s = socket.create_server(("127.0.0.1", 4000))
+print("up", flush=True)
+for i in range(4):
+    c, _ = s.accept()
+    c.sendall(c.recv(100) + b" %d" % i)
+    c.close()
+`)
+	b := newBox(t, work)
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is needed to listen")
+	}
+	b.spec.Sockets = 1
+	var inside Network
+	b.serve = func(n Network) { inside = n }
+	s, out := b.open("exec python3 serve.py")
+	defer out.Close()
+	if _, err := io.ReadFull(out, make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inside.Dial(t.Context(), 4001); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a port where nobody listens: %v", err)
+	}
+	// More than there are sockets, one after the other.
+	for i := range 4 {
+		conn, err := inside.Dial(t.Context(), 4000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			// While it is open there is no other.
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			if other, err := inside.Dial(ctx, 4000); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a second connection: %v, %v", other, err)
+			}
+			cancel()
+		}
+		if _, err := conn.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(conn)
+		if want := fmt.Sprintf("hello %d", i); err != nil || string(data) != want {
+			t.Errorf("read %q, %v, want %q", data, err, want)
+		}
+		_ = conn.Close()
+	}
+	if code := s.Wait().Code; code != 0 {
+		t.Errorf("status %d", code)
+	}
 }

@@ -133,6 +133,11 @@ type Spec struct {
 	RepoRuns func(dotGit string, known func(dir string) bool) []string
 	// OpenFiles lifts every rule on files.
 	OpenFiles bool
+	// Listen names further ports on the loopback interface inside that are listened on,
+	// at most 100. Sockets is how many connections to what listens inside srt can have
+	// open at once, at most 100; 0: it needs none.
+	Listen  []uint16
+	Sockets int
 	// TempDir is an absolute path where a private, empty, writable folder is
 	// mounted; "" for none.
 	TempDir string

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -176,7 +177,20 @@ func (b *binder) network(net *node) {
 	b.flag(&c.RequireHostMatch, net.get("requireHostMatch"), "network.requireHostMatch", false)
 	b.flag(&c.PlaintextHeaderSet, net.get("allowPlaintextHeaderSet"), "network.allowPlaintextHeaderSet", true)
 	b.text(&c.AmbiguousRequestTarget, net.get("ambiguousRequestTarget"), "network.ambiguousRequestTarget")
+	b.ports(&c.ForwardLoopback, net.get("forwardLoopback"), "network.forwardLoopback")
+	b.ports(&c.Listen, net.get("listen"), "network.listen")
 	b.proxies(net)
+}
+
+// ports adds the ports of a list, each once, which widen the policy.
+func (b *binder) ports(to *[]Port, list *node, key string) {
+	for _, n := range list.items() {
+		p := Port{int(n.num), b.origin(n, key)}
+		known := slices.ContainsFunc(*to, func(q Port) bool { return q.Number == p.Number })
+		if !known && b.widens(strconv.Itoa(p.Number), p.Origin) {
+			*to = append(*to, p)
+		}
+	}
 }
 
 // proxies binds what decides where connections go; another proxy than srt's

@@ -70,10 +70,21 @@ type Network struct {
 	RefuseOpaqueTunnels    Setting[bool]
 	RequireHostMatch       Setting[bool]
 	TLSTerminate           *TLSTerminate // nil: TLS is left alone
+	ForwardLoopback        []Port        // of the host, reachable inside
+	Listen                 []Port        // inside, reachable on the host
 	ParentProxy            *ParentProxy  // nil: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY of srt's environment say
 	PlaintextHeaderSet     Setting[bool]
 	AmbiguousRequestTarget Setting[string]
 }
+
+// Port is a TCP port of a list.
+type Port struct {
+	Number int
+	Origin policy.Origin
+}
+
+// ProxyPorts are those that srt's proxies listen on inside every sandbox.
+var ProxyPorts = []int{3128, 1080}
 
 // MITMProxy is [network.mitm_proxy].
 type MITMProxy struct {

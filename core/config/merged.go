@@ -202,6 +202,8 @@ func (w *tomlWriter) network(n *Network) {
 	for _, r := range n.AllowUnixSockets {
 		w.line("# allow_unix_sockets: "+quote(r.Text)+" has no effect yet", r.Origin)
 	}
+	w.ports("forward_loopback", n.ForwardLoopback)
+	w.ports("listen", n.Listen)
 	w.rules("allow_mach_lookup", n.AllowMachLookup)
 	w.rules("strip_response_headers", n.StripResponseHeaders)
 	if slices.ContainsFunc(n.DeniedDomains, func(d policy.DomainRule) bool { return d.Rule.Reason != "" && !d.Pattern.Inert() }) {
@@ -239,6 +241,14 @@ func (w *tomlWriter) network(n *Network) {
 			{"handshake_timeout_ms", strconv.Itoa(t.HandshakeTimeoutMS), true, t.Origin},
 		})
 	}
+}
+
+func (w *tomlWriter) ports(key string, ports []Port) {
+	var out []listEntry
+	for _, p := range ports {
+		out = append(out, listEntry{strconv.Itoa(p.Number), p.Origin})
+	}
+	w.list(key, out)
 }
 
 func hostList(ps []policy.DomainPattern) string {

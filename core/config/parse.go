@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -214,6 +215,11 @@ func (v *validator) tomlOnly(root *node) {
 			}
 		}
 	}
+	for _, n := range root.get("network", "forwardLoopback").items() {
+		if slices.Contains(ProxyPorts, int(n.num)) {
+			v.fail([]string{"network", "forward_loopback"}, n.line, fmt.Sprintf("srt's own proxy listens on port %v inside", n.num), "let the service listen on another port")
+		}
+	}
 	if root.get("network", "mitmProxy") != nil && root.get("network", "tlsTerminate") != nil {
 		v.fail([]string{"network", "mitm_proxy"}, root.get("network", "mitmProxy").line, "it cannot be combined with tls_terminate", "remove one of the two")
 	}
@@ -237,7 +243,6 @@ func (v *validator) tomlOnly(root *node) {
 // it says is done.
 func (v *validator) notYet(root *node) {
 	for _, path := range [][]string{
-		{"network", "forwardLoopback"},
 		{"network", "allowUnixSockets"},
 	} {
 		n := root.get(path...)

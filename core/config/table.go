@@ -104,8 +104,15 @@ func networkSpec() *spec {
 			{name: "https", doc: "URL for TLS.", spec: checked(urlEntry)},
 			{name: "noProxy", doc: "Destinations that go direct, as in NO_PROXY.", spec: textSpec()},
 		}}},
-		{name: "forwardLoopback", doc: "Ports of the host's 127.0.0.1 that are reachable inside.", only: formTOML, spec: listSpec(intSpec(1, 65535))},
+		{name: "forwardLoopback", doc: "Ports of the host's 127.0.0.1 that are reachable inside, under the same numbers.", only: formTOML, spec: portsSpec()},
+		{name: "listen", doc: "Ports that are listened on inside and are reachable on the host's 127.0.0.1, under the same numbers.", only: formTOML, spec: portsSpec()},
 	}}
+}
+
+// portsSpec is of ports that can be listened on inside, where nothing may use those
+// below 1024.
+func portsSpec() *spec {
+	return &spec{shape: shapeList, elem: &spec{shape: shapeInt, min: 1024, max: 65535, example: "3000"}, example: "[3000]"}
 }
 
 func filesystemSpec() *spec {

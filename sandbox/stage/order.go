@@ -19,6 +19,8 @@ type Order struct {
 	Buried       bool   // the pins come before the mounts
 	Nested       bool   // the command may make user namespaces
 	Keep         []Kept // descriptors that it inherits
+	Listen       []int  // ports of further listeners
+	Sockets      int    // sockets to connect with that srt gets, of each family
 	// Outside names srt's own namespaces, as the links of /proc/self/ns: the command
 	// must have others.
 	Outside   []string
@@ -73,6 +75,11 @@ func (o *Order) Encode() []byte {
 		field(strconv.Itoa(k.At))
 		field(strconv.Itoa(k.As))
 	}
+	field(strconv.Itoa(len(o.Listen)))
+	for _, port := range o.Listen {
+		field(strconv.Itoa(port))
+	}
+	field(strconv.Itoa(o.Sockets))
 	words(o.Outside)
 	field(strconv.FormatUint(o.Limits.Memory, 10))
 	field(strconv.Itoa(o.Limits.Processes))
@@ -134,6 +141,10 @@ func (o *Order) decode(data []byte) error {
 	for n := number(); n > 0 && !failed; n-- {
 		o.Keep = append(o.Keep, Kept{At: number(), As: number()})
 	}
+	for n := number(); n > 0 && !failed; n-- {
+		o.Listen = append(o.Listen, number())
+	}
+	o.Sockets = number()
 	o.Outside = words()
 	o.Limits = Limits{Memory: size(), Processes: number(), PIDMax: number(), Cgroups: words()}
 	o.TempSize = size()

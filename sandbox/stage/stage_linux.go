@@ -79,10 +79,52 @@ func stage() error {
 	if err != nil || order == nil {
 		return err // without an order srt ended or gave up
 	}
+	if err := order.sendSockets(); err != nil {
+		return err
+	}
 	if err := order.mount(); err != nil {
 		return err
 	}
 	return order.exec()
+}
+
+// sendSockets makes what the order wants besides: listeners, and sockets with which
+// srt connects to what listens inside. Those pass as IPv4 and IPv6 in turn.
+func (o *Order) sendSockets() error {
+	if len(o.Listen) > 0 {
+		var addrs []string
+		for _, port := range o.Listen {
+			addrs = append(addrs, fmt.Sprintf("4:%d", port), fmt.Sprintf("6:%d", port))
+		}
+		if err := sendListeners(addrs); err != nil {
+			return err
+		}
+	}
+	if o.Sockets == 0 {
+		return nil
+	}
+	var fds []int
+	defer func() {
+		for _, fd := range fds {
+			_ = unix.Close(fd)
+		}
+	}()
+	for range o.Sockets {
+		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+			fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+			if family == unix.AF_INET6 && errors.Is(err, unix.EAFNOSUPPORT) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("making a socket in the sandbox: %w", err)
+			}
+			fds = append(fds, fd)
+		}
+	}
+	if err := unix.Sendmsg(Socket, []byte("C"), unix.UnixRights(fds...), nil, 0); err != nil {
+		return fmt.Errorf("passing sockets to srt: %w", err)
+	}
+	return nil
 }
 
 // sendListeners makes the listening sockets and passes them to srt: a socket
