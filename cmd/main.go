@@ -68,5 +68,5 @@ func Main(args []string, in, out, errw *os.File) int {
 // the search of a large tree, gets all of them.
 func quietStart() {
 	all := runtime.GOMAXPROCS(1)
-	time.AfterFunc(10*time.Millisecond, func() { runtime.GOMAXPROCS(all) })
+	time.AfterFunc(20*time.Millisecond, func() { runtime.GOMAXPROCS(all) })
 }

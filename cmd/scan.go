@@ -5,12 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/srt-sh/srt/cmd/early"
 	"github.com/srt-sh/srt/core/config"
 )
-
-// verbs are the words that mean something to srt in first place. They are those
-// of tree, in its order.
-var verbs = [...]string{"run", "route", "init", "install", "uninstall", "status", "explain", "doctor", "config", "trust", "untrust", "preset", "version", "completion", "ssh-proxy"} //nolint:gochecknoglobals // a constant
 
 // global holds the options that stand before the command or the verb.
 type global struct {
@@ -55,7 +52,7 @@ func scan(args []string) (*parsed, error) {
 	}
 	p.run.command = words
 	// A line wins over words, as in the npm tool.
-	if p.run.line != "" || ended || len(words) == 0 || !slices.Contains(verbs[:], words[0]) {
+	if p.run.line != "" || ended || len(words) == 0 || !slices.Contains(early.Verbs[:], words[0]) {
 		return p, nil
 	}
 	p.verb, p.rest, p.run.command = words[0], words[1:], nil

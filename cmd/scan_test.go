@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/srt-sh/srt/cmd/early"
 	"github.com/srt-sh/srt/core/config"
 )
 
@@ -189,8 +190,8 @@ func TestVerbs(t *testing.T) {
 			names = append(names, node.Name)
 		}
 	}
-	if !slices.Equal(names, verbs[:]) {
-		t.Errorf("the tree has %q, scan %q", names, verbs)
+	if !slices.Equal(names, early.Verbs[:]) {
+		t.Errorf("the tree has %q, scan %q", names, early.Verbs)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/srt-sh/srt/core/policy"
 	"github.com/srt-sh/srt/sandbox"
+	"github.com/srt-sh/srt/sandbox/launch"
 )
 
 // probeVariable is set where this program is started to look around in a sandbox;
@@ -114,7 +115,7 @@ func kernel() Measure {
 
 func bubblewrap(ctx context.Context) Measure {
 	m := Measure{Name: "bubblewrap", Needed: true}
-	path, err := sandbox.FindHelper("bwrap")
+	path, err := launch.FindHelper("bwrap")
 	if errors.Is(err, os.ErrNotExist) {
 		m.Detail, m.Fix = "not installed", installBwrap()
 		return m

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/srt-sh/srt/sandbox"
+	"github.com/srt-sh/srt/sandbox/launch"
 )
 
 func TestInstallCommand(t *testing.T) {
@@ -68,7 +69,7 @@ func TestPlatform(t *testing.T) {
 	if os.Getenv("SANDBOX_RUNTIME") == "1" {
 		t.Skip("in a sandbox already")
 	}
-	if _, err := sandbox.FindHelper("bwrap"); err != nil {
+	if _, err := launch.FindHelper("bwrap"); err != nil {
 		t.Skip(err)
 	}
 	t.Setenv("XDG_STATE_HOME", t.TempDir())

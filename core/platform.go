@@ -6,6 +6,7 @@ import (
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/sandbox"
+	"github.com/srt-sh/srt/sandbox/launch"
 )
 
 // fixHelper is what makes a program fit to be a helper.
@@ -14,12 +15,12 @@ const fixHelper = "it must be an executable file of root or yours, which nobody 
 // findBwrap finds bubblewrap: where the settings say, or in the system's folders.
 func findBwrap(cfg *config.Config) (string, error) {
 	if set := cfg.BwrapPath; set.Set {
-		if err := sandbox.CheckHelper(set.Value); err != nil {
+		if err := launch.CheckHelper(set.Value); err != nil {
 			return "", &hintError{text: "bwrapPath", err: err, hint: fixHelper}
 		}
 		return set.Value, nil
 	}
-	path, err := sandbox.FindHelper("bwrap")
+	path, err := launch.FindHelper("bwrap")
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", sandbox.ErrNoBwrap
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/srt-sh/srt/core/event"
 	"github.com/srt-sh/srt/core/policy"
 	"github.com/srt-sh/srt/sandbox"
+	"github.com/srt-sh/srt/sandbox/launch"
 )
 
 // Run runs a command in a sandbox to its end and reports how it went. An error
@@ -71,7 +72,7 @@ type Prestarted struct {
 // streams and Keep of the options count, and Run must get the same ones. What goes
 // wrong here does so again in Run, or the settings say something else.
 func Prestart(o Options) *Prestarted {
-	bwrap, err := sandbox.FindHelper("bwrap")
+	bwrap, err := launch.FindHelper("bwrap")
 	if err != nil {
 		return &Prestarted{}
 	}

@@ -327,7 +327,7 @@ func TestSandboxInCgroup(t *testing.T) {
 		t.Fatal("not the runner of Linux")
 	}
 	dir := runner.group.dir
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", runner.pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", runner.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/srt-sh/srt/sandbox/launch"
 	"github.com/srt-sh/srt/sandbox/stage"
 )
 
@@ -128,14 +129,6 @@ func (p *Plan) addTemp(dir string) {
 	})
 }
 
-// bwrapArgs are those of bubblewrap, which makes the namespaces, less the few
-// capabilities that the stage gets to make the mounts.
-var bwrapArgs = []string{
-	"--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-	"--die-with-parent", "--cap-drop", "ALL",
-	"--dev-bind", "/", "/", "--proc", "/proc",
-}
-
 // String prints the plan for people, one step a line.
 func (p *Plan) String() string {
 	var b strings.Builder
@@ -160,7 +153,7 @@ func (p *Plan) String() string {
 	for _, e := range p.Make {
 		fmt.Fprintf(&b, "placeholder   %q, %s\n", e.Path, e.Form)
 	}
-	fmt.Fprintf(&b, "namespaces    bwrap %s\n", strings.Join(bwrapArgs, " "))
+	fmt.Fprintf(&b, "namespaces    bwrap %s\n", strings.Join(launch.Args, " "))
 	return b.String()
 }
 

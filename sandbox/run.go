@@ -24,6 +24,13 @@ type Status struct {
 // ErrUnsupported says that this system has no backend.
 var ErrUnsupported = errors.New("no sandbox on this system yet: Linux only")
 
+// ErrNoBwrap says that bubblewrap is not there.
+var ErrNoBwrap = errors.New("bubblewrap (bwrap) is not installed")
+
+// ErrNoUserns says that the kernel, or who administers it, does not let this
+// user make user namespaces.
+var ErrNoUserns = errors.New("user namespaces are not available")
+
 // ErrSetup says that bubblewrap ended before the command could start; it has said
 // why on standard error.
 var ErrSetup = errors.New("bubblewrap could not set the sandbox up")
@@ -39,7 +46,7 @@ func (e ExecError) Unwrap() error { return syscall.Errno(e) }
 // Start is what a sandbox needs before its plan is known. It is started early,
 // so that the kernel makes namespaces while the policy is still being read.
 type Start struct {
-	Bwrap                 string // bubblewrap, which must have been checked (see [FindHelper])
+	Bwrap                 string // bubblewrap, which must have been checked (see [launch.FindHelper])
 	Filter                FilterOptions
 	Listen                []uint16 // TCP ports on the loopback interface inside
 	Stdin, Stdout, Stderr *os.File

@@ -5,26 +5,20 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/srt-sh/srt/sandbox/launch"
 	"github.com/srt-sh/srt/sandbox/stage"
 )
 
 // linuxRunner drives one stage.
 type linuxRunner struct {
+	*launch.Process
 	start Start
-	kept  []stage.Kept
-	sock  int           // this end of the socket pair
-	pid   int           // bubblewrap
-	reap  func()        // waits for its end
-	ended chan struct{} // it has ended, as wstat says
-	wstat syscall.WaitStatus
 	group *cgroup // nil: none
 
 	inputs map[int]int // those that the stage opened anew, by number
@@ -33,73 +27,29 @@ type linuxRunner struct {
 }
 
 func newRunner(start Start) (runner, error) {
-	for name, f := range map[string]*os.File{"input": start.Stdin, "output": start.Stdout, "error": start.Stderr} {
-		if what := wayOut(f); what != "" {
-			return nil, fmt.Errorf("standard %s is %s, which would be a way out of the sandbox", name, what)
-		}
-		if blockDevice(f) {
-			return nil, fmt.Errorf("standard %s is a disk that is open for reading, and could be opened again for writing; pass it through a pipe", name)
-		}
+	r := &linuxRunner{start: start}
+	o := launch.Options{
+		Bwrap: start.Bwrap, Filter: start.Filter, Listen: start.Listen, Keep: start.Keep,
+		Stdin: start.Stdin, Stdout: start.Stdout, Stderr: start.Stderr,
 	}
-	filter, err := firstFilter(start.Filter)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = unix.Close(filter) }()
-	exe, err := unix.Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("opening srt's own file: %w", err)
-	}
-	defer func() { _ = unix.Close(exe) }()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socketpair", err)
-	}
-	defer func() { _ = unix.Close(pair[1]) }()
-	files := []uintptr{start.Stdin.Fd(), start.Stdout.Fd(), start.Stderr.Fd(), uintptr(pair[1]), uintptr(filter), uintptr(exe)}
-	files, kept := keep(files, start.Keep)
-	r := &linuxRunner{start: start, kept: kept, sock: pair[0], ended: make(chan struct{})}
-	r.reap = sync.OnceFunc(r.waitForBwrap)
+	var err error
 	if p := start.Limits; p != nil && p.place != nil {
 		if r.group, err = makeCgroup(p); err != nil {
-			_ = unix.Close(pair[0])
 			return nil, err
 		}
+		o.Cgroup = r.group.inner
 	}
-	if err := r.fork(files); err != nil {
-		_ = unix.Close(pair[0])
-		if r.group != nil {
-			r.group.remove()
-			if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSPC) {
-				return nil, fmt.Errorf("starting the sandbox in its cgroup %q: %w", r.group.dir, err)
-			}
+	r.Process, err = launch.Start(o)
+	if err == nil {
+		return r, nil
+	}
+	if r.group != nil {
+		r.group.remove()
+		if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSPC) {
+			return nil, fmt.Errorf("starting the sandbox in its cgroup %q: %w", r.group.dir, err)
 		}
-		return nil, namespaceError(err)
 	}
-	return r, nil
-}
-
-// keep adds descriptors that the command inherits to those of the stage: under
-// their numbers, or where that is not free behind all others.
-func keep(files []uintptr, fds []int) ([]uintptr, []stage.Kept) {
-	var kept []stage.Kept
-	var low []int
-	for _, fd := range fds {
-		if fd < stage.FirstFree {
-			low = append(low, fd)
-			continue
-		}
-		for len(files) <= fd {
-			files = append(files, ^uintptr(0))
-		}
-		files[fd] = uintptr(fd)
-		kept = append(kept, stage.Kept{At: fd, As: fd})
-	}
-	for _, fd := range low {
-		kept = append(kept, stage.Kept{At: len(files), As: fd})
-		files = append(files, uintptr(fd))
-	}
-	return files, kept
+	return nil, namespaceError(err)
 }
 
 func makeCgroup(p *LimitPlan) (*cgroup, error) {
@@ -108,92 +58,6 @@ func makeCgroup(p *LimitPlan) (*cgroup, error) {
 		return nil, err
 	}
 	return fs.create(p.place, p.Limits)
-}
-
-// blockDevice tells of a disk that is open for reading only.
-func blockDevice(f *os.File) bool {
-	var stat unix.Stat_t
-	if unix.Fstat(int(f.Fd()), &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFBLK {
-		return false
-	}
-	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
-	return err != nil || flags&unix.O_ACCMODE == unix.O_RDONLY
-}
-
-// firstFilter puts the filter into a memory file. It holds for bubblewrap's first
-// process in the sandbox too.
-func firstFilter(o FilterOptions) (int, error) {
-	arch, err := stage.ArchOf(runtime.GOARCH)
-	if err != nil {
-		return -1, err
-	}
-	// Root in such a namespace is the root of outside to the files.
-	o.FileCaps = o.NestedUserns && os.Getuid() == 0
-	code, err := stage.Filter(arch, o)
-	if err != nil {
-		return -1, err
-	}
-	return memfile(stage.Encode(code))
-}
-
-// fork starts bubblewrap, as the first process of a PID namespace: no signal but
-// SIGKILL ends it, so that a Ctrl-C is the command's own business, and its end is
-// the end of everything below it.
-func (r *linuxRunner) fork(files []uintptr) error {
-	argv := append([]string{"bwrap"}, bwrapArgs...)
-	for _, c := range stage.Capabilities {
-		argv = append(argv, "--cap-add", c.Name)
-	}
-	argv = append(argv, "--seccomp", strconv.Itoa(stage.FirstFilter), "--", "/proc/self/fd/"+strconv.Itoa(stage.Exe), stage.Name)
-	for _, port := range r.start.Listen {
-		argv = append(argv, fmt.Sprintf("4:%d", port), fmt.Sprintf("6:%d", port))
-	}
-	attr := &syscall.ProcAttr{
-		Files: files,
-		// Bubblewrap and the stage start clean: LD_PRELOAD and the like are for the
-		// command. One thread is enough for the stage, and no collection.
-		Env: []string{"GOMAXPROCS=1", "GOGC=off"},
-		Sys: &syscall.SysProcAttr{
-			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWPID,
-			UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
-			Pdeathsig:   unix.SIGKILL,
-		},
-	}
-	if r.group != nil {
-		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(r.group.inner.Fd())
-	}
-	started := make(chan error)
-	go func() {
-		// The parent-death signal comes when this thread ends, so it must not end
-		// before bubblewrap does. It also gets a session keyring of its own, which is
-		// what bubblewrap inherits: the caller's would be shared with the command.
-		// (It waits for that on a channel. In wait4(2) it would keep the one processor
-		// that the runtime has in the beginning until that takes it away, which can be
-		// milliseconds.)
-		runtime.LockOSThread()
-		_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
-		if err != nil && !errors.Is(err, unix.ENOSYS) {
-			started <- fmt.Errorf("joining a session keyring: %w", err)
-			return
-		}
-		pid, err := syscall.ForkExec(r.start.Bwrap, argv, attr)
-		r.pid = pid
-		started <- err
-		if err == nil {
-			<-r.ended
-		}
-	}()
-	return <-started
-}
-
-func (r *linuxRunner) waitForBwrap() {
-	for {
-		if _, err := syscall.Wait4(r.pid, &r.wstat, 0, nil); !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
-	close(r.ended)
 }
 
 // namespaceError explains why the kernel does not make the namespaces.
@@ -271,7 +135,7 @@ func (r *linuxRunner) network(plan *Plan) (n Network, err error) {
 
 func (r *linuxRunner) receive(payload, rights []byte) (n, rn int, err error) {
 	for {
-		n, rn, _, _, err = unix.Recvmsg(r.sock, payload, rights, unix.MSG_CMSG_CLOEXEC)
+		n, rn, _, _, err = unix.Recvmsg(r.Socket, payload, rights, unix.MSG_CMSG_CLOEXEC)
 		// A stage that ends with an order unread says so by ECONNRESET, once; its words
 		// come after it.
 		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ECONNRESET) {
@@ -296,8 +160,7 @@ func (r *linuxRunner) stageError(payload []byte) error {
 		}
 		return ExecError(syscall.Errno(number))
 	}
-	r.reap()
-	return fmt.Errorf("%w (%s)", ErrSetup, describe(r.wstat))
+	return fmt.Errorf("%w (%s)", ErrSetup, describe(r.Wait()))
 }
 
 func describe(w syscall.WaitStatus) string {
@@ -315,7 +178,7 @@ func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 	o := stage.Order{
 		Outside:  outside,
 		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
-		Nested: r.start.Filter.NestedUserns, Keep: r.kept,
+		Nested: r.start.Filter.NestedUserns, Keep: r.Kept,
 		Sockets: plan.Sockets,
 		Limits:  r.start.Limits.order(), TempSize: plan.TempSize,
 		Dir: plan.Dir, Program: plan.Program, Args: plan.Args, Env: plan.Env,
@@ -323,14 +186,14 @@ func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 	for _, port := range plan.Listen {
 		o.Listen = append(o.Listen, int(port))
 	}
-	fd, err := memfile(o.Encode())
+	fd, err := launch.Memfile(o.Encode())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = unix.Close(fd) }()
 	// The order waits for the stage, so that the stage need not wait for it. Where that
 	// has ended already, it says below why.
-	err = unix.Sendmsg(r.sock, []byte("O"), unix.UnixRights(fd), nil, 0)
+	err = unix.Sendmsg(r.Socket, []byte("O"), unix.UnixRights(fd), nil, 0)
 	if err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
 		return fmt.Errorf("telling the stage its order: %w", err)
 	}
@@ -395,29 +258,12 @@ func namespaces() ([]string, error) {
 	return names, nil
 }
 
-// memfile puts data into a file that has no name.
-func memfile(data []byte) (int, error) {
-	fd, err := unix.MemfdCreate("srt", unix.MFD_CLOEXEC)
-	if err != nil {
-		return -1, os.NewSyscallError("memfd_create", err)
-	}
-	for off := 0; off < len(data); {
-		n, err := unix.Pwrite(fd, data[off:], int64(off))
-		if err != nil {
-			_ = unix.Close(fd)
-			return -1, fmt.Errorf("writing a memory file: %w", err)
-		}
-		off += n
-	}
-	return fd, nil
-}
-
 func (r *linuxRunner) wait() Status {
-	r.reap()
-	if r.wstat.Signaled() {
-		return Status{Code: 128 + int(r.wstat.Signal())}
+	end := r.Wait()
+	if end.Signaled() {
+		return Status{Code: 128 + int(end.Signal())}
 	}
-	return Status{Code: r.wstat.ExitStatus()}
+	return Status{Code: end.ExitStatus()}
 }
 
 // signal finds the command below bubblewrap's two processes: its outer one, the
@@ -427,7 +273,7 @@ func (r *linuxRunner) signal(sig os.Signal) error {
 	if !ok {
 		return fmt.Errorf("bug: signal %v", sig)
 	}
-	pid := r.pid
+	pid := r.Pid
 	for range 2 {
 		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 		fields := strings.Fields(string(children))
@@ -454,14 +300,7 @@ func (r *linuxRunner) killWith(sig syscall.Signal) error {
 	return nil
 }
 
-func (r *linuxRunner) kill() {
-	select {
-	case <-r.ended:
-	default:
-		_ = syscall.Kill(r.pid, syscall.SIGKILL)
-		r.reap()
-	}
-}
+func (r *linuxRunner) kill() { r.Kill() }
 
 func (r *linuxRunner) reached() []string {
 	if r.group == nil {
@@ -476,7 +315,7 @@ func (r *linuxRunner) close() {
 		r.group.remove()
 	}
 	r.passPositions()
-	_ = unix.Close(r.sock)
+	_ = unix.Close(r.Socket)
 	for _, sock := range r.socks {
 		_ = sock.Close()
 	}

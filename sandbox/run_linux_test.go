@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/srt-sh/srt/sandbox/launch"
 )
 
 // box runs shell lines in real sandboxes.
@@ -31,7 +33,7 @@ type box struct {
 // newBox gives a sandbox whose working folder, also its write root, is work.
 func newBox(t *testing.T, work string) *box {
 	t.Helper()
-	bwrap, err := FindHelper("bwrap")
+	bwrap, err := launch.FindHelper("bwrap")
 	if err != nil {
 		t.Skipf("bubblewrap is needed: %v", err)
 	}

@@ -1,4 +1,4 @@
-package sandbox
+package launch
 
 import (
 	"errors"
@@ -11,9 +11,6 @@ import (
 // helperDirs is where helper programs are looked for: the caller's PATH may
 // begin with a folder that the commands in the sandbox can write.
 var helperDirs = []string{"/usr/bin", "/usr/local/bin", "/bin", "/run/current-system/sw/bin"}
-
-// ErrNoBwrap says that bubblewrap is not there.
-var ErrNoBwrap = errors.New("bubblewrap (bwrap) is not installed")
 
 // FindHelper finds a helper program in the system's folders. It must belong to
 // root or the caller, and nobody else may be able to change it.
@@ -55,7 +52,3 @@ func CheckHelper(path string) error {
 	}
 	return nil
 }
-
-// ErrNoUserns says that the kernel, or who administers it, does not let this
-// user make user namespaces.
-var ErrNoUserns = errors.New("user namespaces are not available")

@@ -1,4 +1,4 @@
-package sandbox
+package launch
 
 import (
 	"errors"
@@ -39,4 +39,14 @@ func wayOut(f *os.File) string {
 		return "a socket that is not connected"
 	}
 	return ""
+}
+
+// blockDevice tells of a disk that is open for reading only.
+func blockDevice(f *os.File) bool {
+	var stat unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFBLK {
+		return false
+	}
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	return err != nil || flags&unix.O_ACCMODE == unix.O_RDONLY
 }

@@ -1,0 +1,40 @@
+// Package early starts bubblewrap for the program that imports it, srt, before most of
+// its packages are initialized. Initialization goes by import path among those that are
+// ready, and this package needs few; what follows it is done while the kernel makes the
+// namespaces. A wrong guess is made good: what nobody takes over ends with srt.
+package early
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Verbs are the words that mean something to srt in first place, in the order of its
+// help. Those but run start no sandbox, or look first.
+var Verbs = [...]string{"run", "route", "init", "install", "uninstall", "status", "explain", "doctor", "config", "trust", "untrust", "preset", "version", "completion", "ssh-proxy"} //nolint:gochecknoglobals // a constant
+
+// ports are those of the proxies inside, as core has them: with others there would be
+// no gain.
+var ports = []uint16{3128, 1080}
+
+// sandboxes reports whether a command line is probably one that starts a sandbox of the
+// usual kind. MAKEFLAGS and words may name descriptors that the command is to inherit.
+func sandboxes(args []string, makeflags string) bool {
+	if len(args) < 2 || filepath.Base(args[0]) != "srt" || makeflags != "" {
+		return false
+	}
+	first := args[1]
+	if first != "run" && slices.Contains(Verbs[:], first) {
+		return false
+	}
+	for _, word := range args[1:] {
+		switch {
+		case word == "-h", word == "--help", word == "-V", word == "--version", strings.HasPrefix(word, "--control-fd"):
+			return false
+		case strings.Contains(word, "/fd/"):
+			return false
+		}
+	}
+	return true
+}
