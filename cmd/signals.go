@@ -36,23 +36,31 @@ var passedOn = [...]os.Signal{ //nolint:gochecknoglobals // a constant
 	syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
 }
 
-// newHandler begins to take signals for a run with these options. What the caller
-// ignores stays so, for the command too: SIGHUP behind nohup, SIGINT in the
-// background of a script.
+// newHandler makes a handler for a run with these options, which begins when all is
+// prepared. Before that a signal does what it does to any program: nothing has been made
+// that would be left, and what was started ends with this process.
 func newHandler(o *core.Options) *handler {
 	h := &handler{
 		signals: make(chan os.Signal), reload: make(chan struct{}),
 		incoming: make(chan os.Signal, 16), done: make(chan struct{}),
 		wait: lastWait, die: die,
 	}
+	o.Signals, o.Reload = h.signals, h.reload
+	since, rest := time.Now(), *o
+	o.Ready = func() { h.begin(since, rest) }
+	return h
+}
+
+// begin takes signals. What the caller ignores stays so, for the command too: SIGHUP
+// behind nohup, SIGINT in the background of a script. For each signal the runtime asks a
+// thread of its own: half a millisecond in all.
+func (h *handler) begin(since time.Time, o core.Options) {
 	for _, sig := range passedOn {
 		if !signal.Ignored(sig) {
 			signal.Notify(h.incoming, sig)
 		}
 	}
-	o.Signals, o.Reload = h.signals, h.reload
-	go h.pump(time.Now(), *o)
-	return h
+	go h.pump(since, o)
 }
 
 // stop ends the passing on. Signals stay taken: this process is about to end by

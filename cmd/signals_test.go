@@ -13,7 +13,9 @@ import (
 func TestPatience(t *testing.T) {
 	died := make(chan syscall.Signal, 1)
 	begin := func() *handler {
-		h := newHandler(&core.Options{})
+		var o core.Options
+		h := newHandler(&o)
+		defer o.Ready()
 		h.wait, h.die = 50*time.Millisecond, func(sig syscall.Signal) { died <- sig }
 		return h
 	}

@@ -61,6 +61,9 @@ type Options struct {
 	Control *os.File
 	// Reload makes the settings be read again, with the same effect.
 	Reload <-chan struct{}
+	// Ready, unless nil, is called when all is prepared and the command is about to
+	// start: who handles signals has no need to before. It may be called beside it.
+	Ready func()
 	// Signals are passed to the command.
 	Signals <-chan os.Signal
 

@@ -121,6 +121,13 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	if err := e.prepare(box); err != nil {
 		return event.Report{}, err
 	}
+	ready := make(chan struct{})
+	go func() {
+		defer close(ready)
+		if e.o.Ready != nil {
+			e.o.Ready()
+		}
+	}()
 	err = box.Exec(func(inside sandbox.Network) {
 		helpers.Go(func() {
 			if err := e.server.Serve(ctx, inside.Listeners...); err != nil {
@@ -141,6 +148,7 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		}
 		return event.Report{}, err
 	}
+	<-ready
 	helpers.Go(func() { e.supervise(ctx, box) })
 	status := box.Wait()
 	if err, ok := errors.AsType[*ControlError](context.Cause(ctx)); ok {
