@@ -77,6 +77,7 @@ func explain(x *core.Explanation, o core.Options) []section {
 	add("files", fileLines(x.Policy)...)
 	add("protected", protectedLines(x.Policy)...)
 	add("environment", environmentLines(x)...)
+	add("guard", guardLines(x)...)
 	add("kernel", kernelLines(x)...)
 	add("limits", limitLines(x)...)
 	add("plan", strings.Split(strings.TrimRight(x.Plan.String(), "\n"), "\n")...)
@@ -170,6 +171,18 @@ func environmentLines(x *core.Explanation) []string {
 	}
 	if len(x.Set) > 0 {
 		lines = append(lines, wrap(append([]string{"with"}, x.Set...))...)
+	}
+	return lines
+}
+
+func guardLines(x *core.Explanation) []string {
+	age := x.Config.Guard.MinReleaseAge
+	if !age.Set {
+		return nil
+	}
+	lines := []string{ruleLine("min_release_age", policy.Rule{Text: config.FormatDuration(age.Value), Origin: age.Origin})}
+	if x.Ageless != "" {
+		lines = append(lines, sayAgeless(x.Ageless))
 	}
 	return lines
 }

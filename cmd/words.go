@@ -115,6 +115,8 @@ func sayOwnPreset(file string, replaces bool) string {
 func sayAdds(rule, origin string) string { return rule + " is allowed too, by " + origin }
 func sayHidden(n int) string             { return fmt.Sprintf("%d stores of credentials hidden (built-in)", n) }
 
+func sayAgeless(tool string) string { return "does not reach " + tool }
+
 func sayPlaces(n int) string {
 	return fmt.Sprintf("and %d places in the home folder and the system", n)
 }

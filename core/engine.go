@@ -11,10 +11,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
@@ -29,7 +32,9 @@ type engine struct {
 	o       Options
 	program string // how the command is called in its folder, with a slash
 	preset  *preset.Preset
-	matched string // the rule of the preset that matches, "" if it was named
+	parts   []string // names of the preset and of what it extends
+	ageless string   // see Explanation
+	matched string   // the rule of the preset that matches, "" if it was named
 	rule    *matchedRule
 	cfg     *config.Config
 	policy  atomic.Pointer[policy.Policy]
@@ -149,6 +154,7 @@ func (e *engine) choose(rules []config.Command, get func(string) string) (*confi
 	if e.preset == nil {
 		return nil, nil, nil
 	}
+	e.parts = set.Parts(e.preset)
 	return set.Config(e.preset) //nolint:wrapcheck // names file, line and key
 }
 
@@ -274,8 +280,36 @@ func (e *engine) makeSpec() error {
 		safe = append(safe, dir.Text)
 	}
 	env.safeDirectories(safe)
+	e.releaseAges(env)
 	e.spec.Env = env.list()
 	return nil
+}
+
+// releaseAges has tools pass over releases that are younger than the settings want, as
+// far as variables can, and says where they cannot.
+func (e *engine) releaseAges(env *environment) {
+	age := e.cfg.Guard.MinReleaseAge
+	if !age.Set {
+		return
+	}
+	user := PresetEnv(e.o.Home, e.o.Dir, env.get)
+	user.ReadFile = func(name string) ([]byte, error) {
+		// What a repository puts in place of a file of a tool's is not to be waited for.
+		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+			return nil, fs.ErrNotExist
+		}
+		return config.ReadFile(name)
+	}
+	set, drop := preset.Ages(age.Value, time.Now(), e.parts, env.list(), user)
+	env.remove(func(name string) bool { return slices.Contains(drop, name) })
+	for _, entry := range set {
+		name, value, _ := strings.Cut(entry, "=")
+		env.set(name, value)
+	}
+	e.ageless, _ = preset.Ageless(e.parts, nil, user)
+	if tool, instead := preset.Ageless(e.parts, e.o.Args, user); tool != "" {
+		e.o.Warnf("guard.min_release_age does not reach %s: %s", tool, instead)
+	}
 }
 
 // maskVariables takes variables out that should be shown in a masked form only:

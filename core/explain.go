@@ -27,6 +27,7 @@ type Explanation struct {
 	Bwrap   string   // bubblewrap, "" if there is none
 	Dropped []string // variables that the command does not get
 	Set     []string // variables that it gets or that change, without their values
+	Ageless string   // the tool of the preset that guard.min_release_age does not reach, "" if there is none
 }
 
 // Explain decides all that Run decides, and starts nothing.
@@ -40,7 +41,7 @@ func Explain(o Options) (*Explanation, error) {
 	}
 	x := &Explanation{
 		Args: e.o.Args, Program: inDir(e.o.Dir, e.program), Dir: e.o.Dir, Matched: e.matched,
-		Config: e.cfg, Policy: e.policy.Load(), Plan: e.plan, Limits: e.limits, Dropped: e.dropped,
+		Config: e.cfg, Policy: e.policy.Load(), Plan: e.plan, Limits: e.limits, Dropped: e.dropped, Ageless: e.ageless,
 	}
 	if e.preset != nil {
 		x.Preset = e.preset.Name

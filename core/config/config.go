@@ -27,6 +27,7 @@ type Config struct {
 	Credentials Credentials
 	Commands    []Command // in the order in which they count
 	Limits      Limits
+	Guard       Guard
 	AllowWeaker []policy.Rule // names of WeakerNames
 
 	IgnoreViolations             []IgnoreRule

@@ -31,6 +31,8 @@ func (c *Config) Merged(origin bool) string {
 	w.rules("deny", c.Environment.Deny)
 	w.rules("keep", c.Environment.Keep)
 	w.settings("limits", c.limits())
+	age := c.Guard.MinReleaseAge
+	w.settings("guard", []one{{"min_release_age", quote(FormatDuration(age.Value)), age.Set, age.Origin}})
 	w.section("git")
 	w.rules("safe_directories", c.GitSafeDirectories)
 	w.credentials(c)

@@ -33,6 +33,9 @@ func rootSpec() *spec {
 			{name: "deny", doc: "What is denied, whatever else allows it.", spec: listSpec(wordSpec())},
 		}}},
 		{name: "limits", doc: "Upper limits of resources.", only: formTOML, spec: limitsSpec()},
+		{name: "guard", doc: "What tools are told to guard against.", only: formTOML, spec: &spec{shape: shapeObject, fields: []field{
+			{name: "minReleaseAge", doc: "How old a release has to be for tools to pick it, such as 72h or 3d; the longest of all files counts.", spec: &spec{shape: shapeString, check: ageEntry, example: `"72h"`}},
+		}}},
 		{name: "command", doc: "Which commands the shell integration sandboxes, and how.", only: formTOML, spec: listSpec(&spec{shape: shapeObject, fields: []field{
 			{name: "match", doc: "Command patterns: shell words, * for any.", required: true, spec: &spec{shape: shapeList, nonEmpty: true, elem: checked(commandPattern)}},
 			{name: "preset", doc: "The preset that governs them.", spec: wordSpec()},
