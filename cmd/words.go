@@ -520,17 +520,16 @@ func (t streams) summary(r event.Report, where string, once bool) {
 	if len(hosts) > 0 {
 		hints = append([]string{"allowed_domains = [" + strings.Join(hosts, ", ") + "]"}, hints...)
 	}
-	if len(hints) == 0 {
-		if len(keeps) > 0 {
-			t.hint("keep as they are with deny_write = [" + strings.Join(keeps, ", ") + "] in " + where)
+	if len(hints) > 0 {
+		text := "allow with " + strings.Join(hints, " and ") + " in " + where
+		if len(hosts) > 0 && once {
+			text += ", or once with srt run --allow-domain " + strings.ReplaceAll(strings.Join(hosts, " --allow-domain "), `"`, "")
 		}
-		return
+		t.hint(text)
 	}
-	text := "allow with " + strings.Join(hints, " and ") + " in " + where
-	if len(hosts) > 0 && once {
-		text += ", or once with srt run --allow-domain " + strings.ReplaceAll(strings.Join(hosts, " --allow-domain "), `"`, "")
+	if len(keeps) > 0 {
+		t.hint("keep as they are with deny_write = [" + strings.Join(keeps, ", ") + "] in " + where)
 	}
-	t.hint(text)
 }
 
 // maxNames is how many names a line of the summary has at most.

@@ -151,6 +151,14 @@ srt: blocked connect b.example:22: host is on the deny list, by "*:22" of ~/x:3
 		}}}, want: `
 srt: changed /p/.git/hooks: a protected path was changed while the command ran
 `},
+		{name: "blocked and changed", report: event.Report{Events: []event.Event{connect("a.example", 1), {
+			Kind: event.Later, Target: "/w/.npmrc", Reason: "package managers follow it", Keep: `deny_write = ["/w/.npmrc"]`, Count: 1,
+		}}}, want: `
+srt: blocked connect a.example:443: host is not on the allow list
+srt: changed /w/.npmrc: package managers follow it
+srt: hint: allow with allowed_domains = ["a.example"] in your settings, or once with srt run --allow-domain a.example
+srt: hint: keep as they are with deny_write = ["/w/.npmrc"] in your settings
+`},
 		{name: "five", report: event.Report{Events: many.Events[:5]}, want: `
 srt: blocked connect h0.example:443: host is not on the allow list (9 times)
 srt: blocked connect h1.example:443: host is not on the allow list (8 times)
