@@ -30,8 +30,10 @@ func (r *resolver) protect() error {
 		return err
 	}
 	var dirs []string
+	veiled, _ := r.veiled()
 	for _, root := range slices.Clone(r.roots) {
-		if !root.dir || r.denied(root.path) {
+		// A root may be hidden and have something open in it.
+		if !root.dir || r.denied(root.path) && !slices.Contains(veiled, root.path) {
 			continue
 		}
 		if err := r.protectTop(root, heads); err != nil {
