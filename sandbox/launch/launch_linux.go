@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -37,9 +38,11 @@ type Process struct {
 }
 
 // early is the process that [Early] has started, nil: none.
-var early struct { //nolint:gochecknoglobals // what packages do while they are initialized
+var early atomic.Pointer[earlyProcess] //nolint:gochecknoglobals // what packages do while they are initialized
+
+type earlyProcess struct {
+	*Process
 	options Options
-	process *Process
 }
 
 // Early starts bubblewrap while packages are initialized. What goes wrong here does so
@@ -48,7 +51,7 @@ var early struct { //nolint:gochecknoglobals // what packages do while they are 
 func Early(o Options) {
 	p, err := prepare(&o, func(_ *Process, exec func() error) error { return exec() })
 	if err == nil {
-		early.options, early.process = o, p
+		early.Store(&earlyProcess{p, o})
 	}
 }
 
@@ -65,14 +68,14 @@ func Start(o Options) (*Process, error) {
 // takeEarly gives the process that Early has started if it is what o asks for, and ends
 // it if not.
 func takeEarly(o *Options) *Process {
-	p, had := early.process, &early.options
-	early.process = nil
+	p := early.Swap(nil)
 	if p == nil {
 		return nil
 	}
+	had := &p.options
 	if o.Bwrap == had.Bwrap && o.Filter == had.Filter && slices.Equal(o.Listen, had.Listen) && slices.Equal(o.Keep, had.Keep) &&
 		o.Stdin == had.Stdin && o.Stdout == had.Stdout && o.Stderr == had.Stderr && o.Cgroup == had.Cgroup {
-		return p
+		return p.Process
 	}
 	p.Kill()
 	_ = unix.Close(p.Socket)

@@ -18,10 +18,10 @@ func TestEarly(t *testing.T) {
 		t.Helper()
 		o := Options{Bwrap: "/bin/true", Listen: []uint16{4000}, Stdin: null, Stdout: null, Stderr: null}
 		Early(o)
-		before = early.process
-		if before == nil {
+		if early.Load() == nil {
 			t.Skip("no user namespaces")
 		}
+		before = early.Load().Process
 		change(&o)
 		after, err := Start(o)
 		if err != nil {
@@ -31,7 +31,7 @@ func TestEarly(t *testing.T) {
 			after.Kill()
 			_ = unix.Close(after.Socket)
 		})
-		if early.process != nil {
+		if early.Load() != nil {
 			t.Error("it is still there for another")
 		}
 		return before, after
