@@ -50,10 +50,12 @@ func TestMain(m *testing.M) {
 
 func runTests(m *testing.M) (int, error) {
 	// A shell without job control has what it starts in the background ignore SIGINT,
-	// and so would the servers that scripts end with it. What is caught here is the
-	// default again in a child.
-	if signal.Ignored(os.Interrupt) {
-		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	// and nohup SIGHUP, and so would the servers that scripts end with one, and srt,
+	// which scripts send the other. What is caught here is the default again in a child.
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
 	}
 	tools = os.Getenv("SRT_TEST_BIN")
 	if tools == "" {
