@@ -257,9 +257,9 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	// status N PROGRAM [ARG]... runs a program that must end with status N; 128 and
 	// the signal's number for one that a signal ends.
 	"status": cmdStatus,
-	// hostserver NAME starts an HTTP server on the host's loopback that echoes
-	// requests. $NAME is its port; $WORK/NAME.log has a line "connection" for each
-	// connection and a line for each request.
+	// hostserver NAME [DIR] starts an HTTP server on the host's loopback that has the
+	// files of DIR, or echoes requests. $NAME is its port; $WORK/NAME.log has a line
+	// "connection" for each connection and a line for each request that is echoed.
 	"hostserver": cmdHostServer,
 	// waitfor FILE waits until the file is there.
 	"waitfor": cmdWaitFor,
@@ -354,13 +354,17 @@ func echo(log *logFile) http.Handler {
 }
 
 func cmdHostServer(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: hostserver NAME")
+	if neg || len(args) != 1 && len(args) != 2 {
+		ts.Fatalf("usage: hostserver NAME [DIR]")
 	}
 	file, err := os.Create(ts.MkAbs(filepath.Join(ts.Getenv("WORK"), args[0]+".log")))
 	ts.Check(err)
 	log := &logFile{file: file}
-	server := httptest.NewUnstartedServer(echo(log))
+	handler := echo(log)
+	if len(args) == 2 {
+		handler = http.FileServer(http.Dir(ts.MkAbs(args[1])))
+	}
+	server := httptest.NewUnstartedServer(handler)
 	server.Listener = loggedListener{server.Listener, log}
 	server.Start()
 	ts.Defer(func() {
@@ -373,9 +377,9 @@ func cmdHostServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], port)
 }
 
-// soon tries until done or five seconds have passed.
+// soon tries until done or a minute has passed: what npm fetches takes its time.
 func soon(done func() bool) bool {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if done() {
 			return true
 		}
