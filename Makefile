@@ -13,7 +13,7 @@ FUZZTIME      ?= 30s
 BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -ldflags='-s -w'
 
-.PHONY: build demo test test-escapes docs drill test-short bench fuzz lint fmt install uninstall clean deps
+.PHONY: build demo picture test test-escapes docs drill test-short bench fuzz lint fmt install uninstall clean deps
 
 build: srt
 
@@ -25,6 +25,14 @@ demo:
 	scripts/deps.sh demo
 	$(MAKE) --no-print-directory srt
 	scripts/demo.sh ./srt
+
+# docs/session.svg, the picture of the README, from a real run.
+picture:
+	scripts/deps.sh picture
+	$(MAKE) --no-print-directory srt
+	CGO_ENABLED=0 $(GO) build -o .bin/picture ./testdata/picture
+	scripts/picture.sh ./srt .bin/picture >.bin/session.svg
+	mv .bin/session.svg docs/session.svg
 
 test: $(LINTER)
 	scripts/deps.sh test
@@ -85,4 +93,4 @@ deps:
 	scripts/deps.sh test
 
 clean:
-	rm -rf srt dist .bin/bench .bin/test
+	rm -rf srt dist .bin/bench .bin/picture .bin/test

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the programs of a task are here.
 #
-# usage: scripts/deps.sh run|demo|test|bench
+# usage: scripts/deps.sh run|demo|picture|test|bench
 #
 # As root on a system with apt it installs what is missing. Otherwise it names
 # the one command that does, and fails. When nothing is missing it does nothing,
@@ -14,6 +14,7 @@ demo="$run git=git node=nodejs npm=npm"
 case "${1:-}" in
 run) wanted=$run ;;
 demo) wanted=$demo ;;
+picture) wanted="$demo zsh=zsh tmux=tmux" ;;
 bench) wanted="$demo ps=procps" ;;
 test)
   wanted="$demo zsh=zsh fish=fish tmux=tmux shellcheck=shellcheck curl=curl
@@ -21,7 +22,7 @@ test)
     direnv=direnv less=less ps=procps socat=socat ssh=openssh-client gcc=gcc"
   ;;
 *)
-  echo "usage: scripts/deps.sh run|demo|test|bench" >&2
+  echo "usage: scripts/deps.sh run|demo|picture|test|bench" >&2
   exit 2
   ;;
 esac

@@ -12,4 +12,4 @@ while read -r package; do
     echo "fuzz $package $target"
     go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"
   done
-done < <(go list ./...)
+done < <(go list ./... ./testdata/picture)

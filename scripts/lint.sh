@@ -12,7 +12,7 @@ for os in linux darwin; do
   GOOS=$os CGO_ENABLED=0 "$linter" run --allow-parallel-runners ./... || status=1
 done
 echo "lint of the test programs"
-"$linter" run --allow-parallel-runners ./testdata/probe/ ./testdata/bench/ ./testdata/drill/ || status=1
+"$linter" run --allow-parallel-runners ./testdata/probe/ ./testdata/bench/ ./testdata/drill/ ./testdata/picture/ || status=1
 
 # Every tracked or new file that is a bash or sh script, by name or by its first
 # line. shellcheck does not read zsh and fish: these are parsed by their own shells.

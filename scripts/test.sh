@@ -48,18 +48,18 @@ quietly() {
 
 # A step is part of a condition, where set -e does nothing: hence the &&.
 vet() {
-  go vet ./... ./testdata/probe/ ./testdata/bench/ ./testdata/drill/ &&
+  go vet ./... ./testdata/probe/ ./testdata/bench/ ./testdata/drill/ ./testdata/picture/ &&
     GOOS=darwin CGO_ENABLED=0 go build ./...
 }
 
 unit() {
   local packages
-  mapfile -t packages < <(go list ./... | grep -v '/cmd/srt$')
+  mapfile -t packages < <(go list ./... ./testdata/picture | grep -v '/cmd/srt$')
   quietly go test -race -v "${packages[@]}"
 }
 
 seeds() {
-  quietly go test -v -run '^Fuzz' ./...
+  quietly go test -v -run '^Fuzz' ./... ./testdata/picture
 }
 
 step 'lint' scripts/lint.sh "$linter"
