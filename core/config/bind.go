@@ -142,7 +142,7 @@ func (b *binder) network(net *node) {
 	c := &b.c.Network
 	for _, n := range net.get("allowedDomains").items() {
 		r := b.rule(n, "network.allowedDomains")
-		if p, err := policy.ParseDomain(r.Text, false); err == nil && b.widens(r.Text, r.Origin) {
+		if p, err := b.parseDomain(r.Text, false); err == nil && b.widens(r.Text, r.Origin) {
 			c.AllowedDomains = append(c.AllowedDomains, policy.DomainRule{Pattern: p, Rule: r})
 		}
 	}
@@ -150,7 +150,7 @@ func (b *binder) network(net *node) {
 	for _, n := range net.get("deniedDomains").items() {
 		r := b.rule(n, "network.deniedDomains")
 		r.Reason = reasons.get(r.Text).text()
-		if p, err := policy.ParseDomain(r.Text, true); err == nil {
+		if p, err := b.parseDomain(r.Text, true); err == nil {
 			if p.Inert() {
 				b.c.Notes = append(b.c.Notes, fmt.Sprintf("%s: %s: %q can match no host, so it denies nothing", r.Origin, r.Origin.Key, r.Text))
 			}
@@ -181,6 +181,14 @@ func (b *binder) network(net *node) {
 	b.ports(&c.ForwardLoopback, net.get("forwardLoopback"), "network.forwardLoopback")
 	b.ports(&c.Listen, net.get("listen"), "network.listen")
 	b.proxies(net)
+}
+
+// parseDomain reads an entry in the grammar of the file.
+func (b *binder) parseDomain(s string, denied bool) (policy.DomainPattern, error) {
+	if b.toml {
+		return policy.ParseDottedDomain(s, denied) //nolint:wrapcheck // the schema has looked at it
+	}
+	return policy.ParseDomain(s, denied) //nolint:wrapcheck // likewise
 }
 
 // ports adds the ports of a list, each once, which widen the policy.

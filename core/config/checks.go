@@ -208,7 +208,7 @@ const (
 // inertDomain says that a domain entry, a valid one, can match no host.
 func inertDomain(denied bool) func(string) string {
 	return func(s string) string {
-		if p, err := policy.ParseDomain(s, denied); err == nil && p.Inert() {
+		if p, err := policy.ParseDottedDomain(s, denied); err == nil && p.Inert() {
 			return strconv.Quote(s) + " can match no host"
 		}
 		return ""

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/srt-sh/srt/core/policy"
 )
@@ -20,7 +21,7 @@ type cross struct {
 func (v *validator) crossCheck(root *node) {
 	c := cross{
 		v: v, root: root,
-		allowed: patterns(root.get("network", "allowedDomains").items()),
+		allowed: v.allowed(root.get("network", "allowedDomains").items()),
 		exclude: patterns(root.get("network", "tlsTerminate", "excludeDomains").items()),
 	}
 	enforced := !root.get("filesystem", "disabled").truth()
@@ -68,6 +69,17 @@ func (c *cross) check(n *node, msg string, path ...string) {
 	if msg != "" {
 		c.fail(n, msg, path...)
 	}
+}
+
+// allowed reads the entries of allowedDomains that can be read.
+func (v *validator) allowed(nodes []*node) []policy.DomainPattern {
+	out := patterns(nodes)
+	for _, n := range nodes {
+		if p, err := policy.ParseDottedDomain(n.text(), false); v.toml && err == nil && strings.HasPrefix(n.text(), ".") {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func patterns(nodes []*node) []policy.DomainPattern {

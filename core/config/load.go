@@ -438,13 +438,13 @@ func (b *binder) lists(paths []wordList, domains []domainList, skipEmpty bool) e
 func (b *binder) domains(rules []policy.Rule, denied bool) error {
 	net := &b.c.Network
 	for _, r := range rules {
-		if msg := domainEntry(denied)(r.Text); msg != "" {
+		if msg := dottedEntry(denied)(r.Text); msg != "" {
 			return &Error{File: firstOf(r.Origin.Key, r.Origin.File), Msg: fmt.Sprintf("%q: %s", r.Text, msg)}
 		}
 		if msg := inertDomain(denied)(r.Text); msg != "" {
 			return &Error{File: firstOf(r.Origin.Key, r.Origin.File), Msg: msg, Hint: inertHint}
 		}
-		p, err := policy.ParseDomain(r.Text, denied)
+		p, err := policy.ParseDottedDomain(r.Text, denied)
 		if err != nil {
 			return err
 		}

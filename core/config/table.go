@@ -71,9 +71,12 @@ func networkSpec() *spec {
 	allowed := checked(domainEntry(false))
 	denied := checked(domainEntry(true))
 	plain := checked(domainHost)
+	domains := func(elem *spec) *spec { return &spec{shape: shapeList, elem: elem, example: `["example.com"]`} }
 	return &spec{shape: shapeObject, fields: []field{
-		{name: "allowedDomains", doc: "Hosts that may be reached: example.com, *.example.com, [::1], each with an optional :port.", required: true, spec: &spec{shape: shapeList, elem: allowed, example: `["example.com"]`}},
-		{name: "deniedDomains", doc: "Hosts that may not, whatever else allows them; * is every host.", required: true, spec: &spec{shape: shapeList, elem: denied, example: `["example.com"]`}},
+		{name: "allowedDomains", required: true, only: formJSON, spec: domains(allowed)},
+		{name: "allowedDomains", doc: "Hosts that may be reached: example.com, *.example.com for all below it, .example.com for both, [::1], each with an optional :port.", only: formTOML, spec: domains(checked(dottedEntry(false)))},
+		{name: "deniedDomains", required: true, only: formJSON, spec: domains(denied)},
+		{name: "deniedDomains", doc: "Hosts that may not, whatever else allows them; * is every host.", only: formTOML, spec: domains(checked(dottedEntry(true)))},
 		{name: "deniedDomainReasons", doc: "What a client is told, by entry of denied_domains.", spec: &spec{shape: shapeMap, elem: wordSpec()}},
 		{name: "strictAllowlist", doc: "Nobody is asked about a host that is on no list.", spec: boolSpec()},
 		{name: "deniedResolvedAddresses", only: formJSON, spec: listSpec(checked(addrEntry))},
@@ -203,9 +206,16 @@ func binarySpec() *spec {
 
 const domainHelp = `write a host such as "example.com", a wildcard over two labels or more such as "*.example.com", or an IPv6 address in brackets such as "[::1]:443"`
 
-func domainEntry(denied bool) func(string) string {
+func domainEntry(denied bool) func(string) string { return domainEntryOf(policy.ParseDomain, denied) }
+
+// dottedEntry checks an entry of our own settings.
+func dottedEntry(denied bool) func(string) string {
+	return domainEntryOf(policy.ParseDottedDomain, denied)
+}
+
+func domainEntryOf(parse func(string, bool) (policy.DomainPattern, error), denied bool) func(string) string {
 	return func(s string) string {
-		if _, err := policy.ParseDomain(s, denied); err == nil {
+		if _, err := parse(s, denied); err == nil {
 			return ""
 		}
 		msg := invalidDomain(s)

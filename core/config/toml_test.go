@@ -116,6 +116,8 @@ func TestTOML(t *testing.T) {
 		{"[guard]\nmin_age = '3d'\n", "guard.min_age: unknown key"},
 		{"min_release_age = '3d'\n", "min_release_age belongs to [guard]"},
 		{"[limits]\ncpu = -1\n", "expected a number of processors"},
+		{"[network]\nallowed_domains = [\".example.com:443\"]\ndenied_domains = [\".evil.example\"]\n", ""},
+		{"[network]\nallowed_domains = [\".com\"]\n", "network.allowed_domains.0: Invalid domain pattern \".com\""},
 		{"[network]\nforward_loopback = [5432]\nlisten = [3000, 8080]\n", ""},
 		{"[network]\nforward_loopback = [5432, 3128]\n", "network.forward_loopback: srt's own proxy listens on port 3128 inside"},
 		{"[network]\nlisten = [0]\n", "network.listen.0: expected a number from 1024 to 65535"},

@@ -15,6 +15,7 @@ type DomainPattern struct {
 	host     string // lower case; without "*." for a wildcard
 	alt      string // a second spelling that matches as well; empty when there is none
 	wildcard bool
+	self     bool // a wildcard that matches host too
 	any      bool // "*"
 	port     uint16
 	addr     netip.Addr // valid for an IP literal in canonical spelling
@@ -70,6 +71,20 @@ func ParseDomain(s string, denied bool) (DomainPattern, error) {
 	return p, nil
 }
 
+// ParseDottedDomain reads an entry as our own settings have it: as ParseDomain, and
+// ".example.com" besides, for the name and all below it.
+func ParseDottedDomain(s string, denied bool) (DomainPattern, error) {
+	rest, dotted := strings.CutPrefix(s, ".")
+	if !dotted {
+		return ParseDomain(s, denied)
+	}
+	p, err := ParseDomain("*."+rest, denied)
+	if err == nil {
+		p.text, p.self = s, true
+	}
+	return p, err
+}
+
 // validName says whether s may stand as a host: dots inside and not at the
 // ends, nothing that belongs to a URL.
 func validName(s string) bool {
@@ -122,7 +137,7 @@ func (p DomainPattern) Port() uint16 { return p.port }
 
 // Match reports whether the entry covers host and port. A host that has no
 // canonical form is matched by "*" alone. A wildcard never matches an IP
-// address, nor the name below which it stands.
+// address, nor, without a dot for it, the name below which it stands.
 func (p DomainPattern) Match(host string, port uint16) bool {
 	canon, err := CanonicalHost(host)
 	if err != nil {
@@ -144,6 +159,9 @@ func (p DomainPattern) matchCanonical(host string, port uint16) bool {
 		if _, err := netip.ParseAddr(host); err == nil {
 			return false
 		}
+		if p.self && (host == p.host || p.alt != "" && host == p.alt) {
+			return true
+		}
 		return strings.HasSuffix(host, "."+p.host) || p.alt != "" && strings.HasSuffix(host, "."+p.alt)
 	}
 	return host == p.host || p.alt != "" && host == p.alt
@@ -158,11 +176,11 @@ func Covers(inner DomainPattern, patterns []DomainPattern) bool {
 		case p.any:
 			return true
 		case inner.wildcard:
-			if p.wildcard && (inner.host == p.host || strings.HasSuffix(inner.host, "."+p.host)) {
+			if p.wildcard && (inner.host == p.host && (p.self || !inner.self) || strings.HasSuffix(inner.host, "."+p.host)) {
 				return true
 			}
 		case p.wildcard:
-			if !inner.addr.IsValid() && strings.HasSuffix(inner.host, "."+p.host) {
+			if !inner.addr.IsValid() && (strings.HasSuffix(inner.host, "."+p.host) || p.self && inner.host == p.host) {
 				return true
 			}
 		case inner.host == p.host:

@@ -179,6 +179,49 @@ func TestCovers(t *testing.T) {
 	}
 }
 
+// matchesAlone reports whether an entry matches without its first dot.
+func matchesAlone(entry, host string, port uint16) bool {
+	p, err := ParseDomain(entry[1:], false)
+	return err == nil && !p.addr.IsValid() && p.Match(host, port)
+}
+
+func TestParseDottedDomain(t *testing.T) {
+	for _, c := range []struct {
+		entry, host string
+		port        uint16
+		want        bool
+	}{
+		{".example.com", "example.com", 443, true},
+		{".example.com", "EXAMPLE.com.", 443, true},
+		{".example.com", "a.b.example.com", 80, true},
+		{".example.com", "notexample.com", 443, false},
+		{".example.com:443", "example.com", 443, true},
+		{".example.com:443", "example.com", 22, false},
+		{"example.com", "example.com", 1, true},
+		{"*.example.com", "example.com", 1, false},
+		{".bücher.example", "xn--bcher-kva.example", 1, true},
+		{".0.0.1", "127.0.0.1", 1, false},
+	} {
+		p, err := ParseDottedDomain(c.entry, false)
+		if err != nil || p.String() != c.entry || p.Match(c.host, c.port) != c.want {
+			t.Errorf("%q on %q: %v, %v", c.entry, c.host, p.Match(c.host, c.port), err)
+		}
+	}
+	for _, entry := range []string{".", ".com", "..example.com", ".*", ".example.com.", ".[::1]", ".example.com:0"} {
+		if _, err := ParseDottedDomain(entry, true); err == nil {
+			t.Errorf("%q is taken", entry)
+		}
+	}
+	if _, err := ParseDomain(".example.com", false); err == nil {
+		t.Error("the npm tool refuses it")
+	}
+	dotted := func(s string) DomainPattern { p, _ := ParseDottedDomain(s, false); return p }
+	if !Covers(dotted("example.com"), []DomainPattern{dotted(".example.com")}) || Covers(dotted(".example.com"), []DomainPattern{dotted("*.example.com")}) ||
+		!Covers(dotted(".a.example.com"), []DomainPattern{dotted("*.example.com")}) {
+		t.Error("Covers")
+	}
+}
+
 func FuzzParseDomain(f *testing.F) {
 	for _, s := range []string{"example.com", "*.example.com:443", "[::1]:80", "*", "*:22", "10.0.0.1", "a.b:", "bücher.example", "*.0.0.1"} {
 		f.Add(s, "a.example.com", uint16(443))
@@ -194,6 +237,11 @@ func FuzzParseDomain(f *testing.F) {
 		}
 		if p.any || p.String() != s {
 			t.Errorf("%q → %+v", s, p)
+		}
+		if below, wildcard := strings.CutPrefix(s, "*"); wildcard {
+			if dotted, err := ParseDottedDomain(below, false); err != nil || dotted.Match(host, port) != (p.Match(host, port) || matchesAlone(below, host, port)) {
+				t.Errorf("%q, %v: not %q and the name itself for %q", below, err, s, host)
+			}
 		}
 		canon, err := CanonicalHost(host)
 		got := p.Match(host, port)
