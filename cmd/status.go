@@ -11,9 +11,26 @@ import (
 
 // The integration's function srt tells srt status what it knows of its shell.
 const (
-	shellVariable   = "_SRT_SHELL"   // its name and its state, "zsh on"
-	foreignVariable = "_SRT_FOREIGN" // whose functions and aliases stand in front, a line each
+	shellVariable   = "_SRT_SHELL"   // its name, its state and the srt that it calls, "zsh on /usr/bin/srt"
+	foreignVariable = "_SRT_FOREIGN" // what stands before its functions, a line each: "function npm", "alias npm=sudo npm"
 )
+
+// session is what the shell that asks has told of itself.
+type session struct {
+	shell, state, srt string // "" if nothing was told
+	foreign           []string
+}
+
+func theSession() session {
+	var s session
+	var rest string
+	s.shell, rest, _ = strings.Cut(os.Getenv(shellVariable), " ")
+	s.state, s.srt, _ = strings.Cut(rest, " ")
+	for line := range strings.Lines(os.Getenv(foreignVariable)) {
+		s.foreign = append(s.foreign, strings.TrimSpace(line))
+	}
+	return s
+}
 
 type statusVerb struct{}
 
@@ -37,14 +54,14 @@ func (*statusVerb) Run(t streams) error {
 		good = good && ok
 		t.answer(pad(name, 12) + text)
 	}
-	shell, state, known := strings.Cut(os.Getenv(shellVariable), " ")
+	here := theSession()
 	switch {
-	case !known:
+	case here.shell == "":
 		row("shell", sayNotActive, false)
-	case state != "on":
-		row("shell", sayShellOff(shell), false)
+	case here.state != "on":
+		row("shell", sayShellOff(here.shell), false)
 	default:
-		row("shell", sayShellOn(shell), true)
+		row("shell", sayShellOn(here.shell), true)
 	}
 	list := filepath.SplitList(os.Getenv("PATH"))
 	first := len(list) > 0 && list[0] == values.Shims
@@ -54,8 +71,9 @@ func (*statusVerb) Run(t streams) error {
 		row(shell, sayStartFile(file, shellinit.Installed(file)), true)
 	}
 	row("names", strings.Join(values.Names, " "), true)
-	for line := range strings.Lines(os.Getenv(foreignVariable)) {
-		row("yours", sayForeign(strings.TrimSpace(line)), true)
+	for _, line := range here.foreign {
+		what, _, _ := strings.Cut(line, "=")
+		row("yours", sayForeign(what), true)
 	}
 	row("not caught", sayNotCaught, true)
 	if !good {

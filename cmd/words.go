@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,6 +13,7 @@ import (
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
 	"github.com/srt-sh/srt/core/policy"
+	"github.com/srt-sh/srt/shellinit"
 )
 
 // Every sentence that srt prints about itself is in this file. The rules:
@@ -61,6 +63,89 @@ const (
 	hintRouteLoop       = "another folder of the PATH leads back to srt: run the program by its full path"
 )
 
+// What srt doctor says of the integration.
+const (
+	sayHereInactive  = "not active, as far as its function srt would tell"
+	sayNoForeign     = "no function or alias leads past srt"
+	sayNeverCaught   = "full paths, sudo, cron and services, programs of the desktop, functions of your own that use a full path"
+	fixShellSettings = "srt config shows more; until then the names that they add are left out"
+	fixNoShell       = "srt init zsh, bash or fish is for one of those"
+	fixNewShell      = "open a new shell"
+	fixOn            = "srt on"
+	fixShimsForeign  = "remove them, and open a new shell"
+)
+
+func fixInstall(shell string) string   { return "srt install --shell " + shell }
+func fixReinstall(shell string) string { return "srt uninstall, and then srt install --shell " + shell }
+
+func fixAnew(shell string) string {
+	if shell == "fish" {
+		return "srt deactivate; srt init fish | source"
+	}
+	return `srt deactivate; eval "$(srt init ` + shell + `)"`
+}
+
+func sayStartGone(file, srt string) string { return file + " starts " + srt + ", which is gone" }
+func sayStartNotOnPath(file string) string {
+	return file + " starts the srt on the PATH, where this one is not"
+}
+func sayStartOwn(file string) string       { return file + " has a line with srt init" }
+func sayHereGone(shell, srt string) string { return shell + " calls " + srt + ", which is gone" }
+func sayHereOther(shell, srt, self string) string {
+	return shell + " calls " + srt + ", and this is " + self
+}
+func sayShimsNotOn(dir string) string { return dir + " is not on the PATH" }
+func sayShimsFound(dir string) string { return "they come before the programs: " + dir }
+func sayBefore(dir string, names []string) string {
+	return dir + " comes before them with " + someOf(names)
+}
+
+func fixOrder(active bool) string {
+	if active {
+		return "the next prompt puts the shims first; a script that changes the PATH has to put its folder behind them"
+	}
+	return "the shell integration keeps the shims first: start it as the last in the start-up file"
+}
+
+func sayShimsGone(names []string, target string) string {
+	return someOf(names) + " lead to " + target + ", which is gone: the programs behind them run without a sandbox"
+}
+
+func sayShimsOther(names []string, target string) string {
+	return someOf(names) + " lead to another program, " + target
+}
+
+func sayShimsForeign(names []string, dir string) string {
+	return someOf(names) + " in " + dir + " are not of srt"
+}
+func sayShimsMissing(names []string) string { return "none for " + someOf(names) }
+func sayShimsGood(srt string) string        { return "all lead to " + srt }
+
+// fixShims says what makes shims anew. What no name stands for any more is not made.
+func fixShims(shell string, names []string, values shellinit.Values) string {
+	for _, name := range names {
+		if !slices.Contains(values.Names, name) {
+			return "rm " + filepath.Join(values.Shims, name)
+		}
+	}
+	return "srt init " + shell + " >/dev/null makes them anew"
+}
+
+func sayAlias(kind, text string) string { return kind + " leads past srt: " + text }
+func fixFunction(name string) string {
+	return "remove it, or see that it calls " + name + " as command " + name + ", which the shims catch"
+}
+func fixAlias(name string) string { return "unalias " + name }
+
+// someOf lists names, but no more than a line has room for.
+func someOf(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, " ")
+	}
+	return strings.Join(names[:most], " ") + fmt.Sprintf(" and %d more", len(names)-most)
+}
+
 func sayShellOn(shell string) string  { return shell + ", on" }
 func sayShellOff(shell string) string { return shell + ", off: srt on" }
 
@@ -84,6 +169,9 @@ func sayUninstalled(file string) string { return "removed from " + file }
 func sayFenceThere(file string) string  { return file + " has it already" }
 func sayShimsRemoved(n int) string      { return fmt.Sprintf("removed %d shims", n) }
 func sayNoShell(shell string) string {
+	if shell == "" {
+		return "SHELL is not set"
+	}
 	return fmt.Sprintf("there is no integration for the shell %q", shell)
 }
 

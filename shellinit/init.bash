@@ -261,7 +261,7 @@ _srt_off() {
 }
 
 srt() {
-    local n
+    local n text
     case ${1-} in
     off)
         if [[ $_srt_state == on ]]; then
@@ -285,15 +285,20 @@ srt() {
             _srt_prompt() { builtin return; }
         fi
         ;;
-    status)
+    status | doctor)
         local foreign=
         for n in "${_srt_names[@]}"; do
             if builtin declare -F "$n" >/dev/null && [[ $(builtin declare -f "$n") != *_srt_* ]]; then
                 foreign+="function $n"$'\n'
             fi
-            if builtin alias "$n" >/dev/null 2>&1; then foreign+="alias $n"$'\n'; fi
+            builtin alias "$n" >/dev/null 2>&1 || continue
+            text=$(builtin alias "$n")
+            foreign+=${text//$'\n'/ }$'\n'
         done
-        _SRT_SHELL="bash $_srt_state" _SRT_FOREIGN=$foreign "$_srt_bin" "$@"
+        # Without it another srt may be there that can tell.
+        text=$_srt_bin
+        [[ -x $text ]] || text=$(builtin type -P srt) || text=$_srt_bin
+        _SRT_SHELL="bash $_srt_state $_srt_bin" _SRT_FOREIGN=$foreign "$text" "$@"
         ;;
     *) "$_srt_bin" "$@" ;;
     esac

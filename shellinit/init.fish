@@ -242,12 +242,15 @@ function srt
         case trust untrust
             set -g _srt_stale 1
             $_srt_bin $argv
-        case status
+        case status doctor
             set -l foreign
             for n in $_srt_names
                 contains -- $n $_srt_mine; or not functions -q $n; or set -a foreign "function $n"
             end
-            _SRT_SHELL="fish $_srt_state" _SRT_FOREIGN=(string join \n -- $foreign | string collect) $_srt_bin $argv
+            # Without it another srt may be there that can tell.
+            set -l bin $_srt_bin
+            test -x $bin; or set bin (command -s srt; or echo $_srt_bin)
+            _SRT_SHELL="fish $_srt_state $_srt_bin" _SRT_FOREIGN=(string join \n -- $foreign | string collect) $bin $argv
         case '*'
             $_srt_bin $argv
     end

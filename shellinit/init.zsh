@@ -223,14 +223,16 @@ function srt {
       unset -f -m '_srt_*'
       unset -f srt
       ;;
-    status)
-      local n
+    status|doctor)
+      local n bin=$_srt_bin
       local -a foreign
       for n in $_srt_names; do
         [[ -n ${functions[$n]-} && ${functions[$n]} != *_srt_* ]] && foreign+=("function $n")
-        (( ${+aliases[$n]} )) && foreign+=("alias $n")
+        (( ${+aliases[$n]} )) && foreign+=("alias $n=${aliases[$n]//$'\n'/ }")
       done
-      _SRT_SHELL="zsh $_srt_state" _SRT_FOREIGN="${(pj:\n:)foreign}" "$_srt_bin" "$@"
+      # Without it another srt may be there that can tell.
+      [[ -x $bin ]] || bin=${commands[srt]:-$bin}
+      _SRT_SHELL="zsh $_srt_state $_srt_bin" _SRT_FOREIGN="${(pj:\n:)foreign}" "$bin" "$@"
       ;;
     *) "$_srt_bin" "$@" ;;
   esac

@@ -27,10 +27,7 @@ func ShimDir(home string, getenv func(string) string) string {
 // what cannot be made is: the first, once all others were tried.
 func MakeShims(v Values) error {
 	var first error
-	for _, name := range v.Names {
-		if strings.Contains(name, "/") || interpreter(name) {
-			continue
-		}
+	for _, name := range v.shimmed() {
 		if err := makeShim(v, name); err != nil && first == nil {
 			first = err
 		}
