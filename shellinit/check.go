@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/srt-sh/srt/core"
 )
@@ -25,7 +26,9 @@ type Startup struct {
 func (s Startup) Set() bool { return s.Fence || s.Own }
 
 // fenced is the path that is quoted in what written matches.
-var fenced = regexp.MustCompile(`"\$\('(.*)' init |; '(.*)' init fish`) //nolint:gochecknoglobals // a constant
+var fenced = sync.OnceValue(func() *regexp.Regexp { //nolint:gochecknoglobals // a constant, likewise
+	return regexp.MustCompile(`"\$\('(.*)' init |; '(.*)' init fish`)
+})
 
 // LookStartup looks for the integration in the start-up file of a shell. A file that
 // cannot be read has none.
@@ -47,9 +50,9 @@ func LookStartup(shell, home string, getenv func(string) string) Startup {
 
 func (s *Startup) look(shell, text string) {
 	s.Fence = strings.Contains(text, fenceStart)
-	block := written.FindString(text)
+	block := written().FindString(text)
 	s.Changed = s.Fence && block == ""
-	if match := fenced.FindStringSubmatch(block); match != nil {
+	if match := fenced().FindStringSubmatch(block); match != nil {
 		if match[1] != "" {
 			s.Srt = strings.ReplaceAll(match[1], `'\''`, "'")
 		} else {

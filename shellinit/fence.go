@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,11 +33,14 @@ func Block(shell, srt string) string {
 	return fenceStart + "\n" + line + "\n" + fenceEnd + "\n"
 }
 
-// written matches a block as srt install writes it, with nothing changed.
-var written = regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(fenceStart) + `\n` + //nolint:gochecknoglobals // a constant
-	`(if (command -v srt >/dev/null|\[ -x '.*' \]); then eval "\$\((srt|'.*') init [a-z]+\)"; fi|` +
-	`if status is-interactive; and test -x '.*'; '.*' init fish \| source; end)\n` +
-	regexp.QuoteMeta(fenceEnd) + `(\n|\z)`)
+// written matches a block as srt install writes it, with nothing changed. It is made at
+// the first use, since each start of srt, srt route's too, would wait for it.
+var written = sync.OnceValue(func() *regexp.Regexp { //nolint:gochecknoglobals // a constant
+	return regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(fenceStart) + `\n` +
+		`(if (command -v srt >/dev/null|\[ -x '.*' \]); then eval "\$\((srt|'.*') init [a-z]+\)"; fi|` +
+		`if status is-interactive; and test -x '.*'; '.*' init fish \| source; end)\n` +
+		regexp.QuoteMeta(fenceEnd) + `(\n|\z)`)
+})
 
 // ownFile is the start-up file of fish that holds nothing but the block.
 const ownFile = "srt.fish"
@@ -77,7 +81,7 @@ func Install(file, block string) (*Change, error) {
 		return nil, err
 	}
 	if strings.Contains(c.Old, fenceStart) || strings.Contains(c.Old, fenceEnd) {
-		if written.FindString(c.Old) == "" {
+		if written().FindString(c.Old) == "" {
 			return c, ErrChanged
 		}
 		return c, nil
@@ -98,7 +102,7 @@ func Uninstall(file string) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	place := written.FindStringIndex(c.Old)
+	place := written().FindStringIndex(c.Old)
 	if place == nil {
 		if strings.Contains(c.Old, fenceStart) {
 			return c, ErrChanged
