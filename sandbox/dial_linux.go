@@ -79,7 +79,42 @@ func (d *dialer) connect(ctx context.Context, p *socketPool, to unix.Sockaddr) (
 		d.giveBack(p, fd)
 		return nil, err
 	}
-	return &lentConn{TCPConn: conn, giveBack: sync.OnceFunc(func() { d.giveBack(p, fd) })}, nil
+	return &lentConn{TCPConn: conn, giveBack: sync.OnceFunc(func() {
+		if endUnheard(fd) {
+			go d.deliver(p, fd)
+			return
+		}
+		d.giveBack(p, fd)
+	})}, nil
+}
+
+// delivery bounds how long a socket that was closed waits for who listens inside to take
+// more of what was sent.
+const delivery = time.Minute
+
+// deliver gives a socket back when what was sent has arrived, since to take it apart
+// drops the rest, as closing it would not.
+func (d *dialer) deliver(p *socketPool, fd int) {
+	left, until := -1, time.Now().Add(delivery)
+	for endUnheard(fd) && time.Now().Before(until) && !d.isClosed() {
+		if n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ); err == nil && n != left {
+			left, until = n, time.Now().Add(delivery)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	d.giveBack(p, fd)
+}
+
+// endUnheard reports whether the other side has not acknowledged the end of what was sent.
+func endUnheard(fd int) bool {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && (info.State == unix.BPF_TCP_FIN_WAIT1 || info.State == unix.BPF_TCP_CLOSING || info.State == unix.BPF_TCP_LAST_ACK)
+}
+
+func (d *dialer) isClosed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
 }
 
 // giveBack makes a socket as it was and lets it be used again.

@@ -1,0 +1,61 @@
+package sandbox
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What was sent arrives though both sides have said that they end, and the socket is used
+// again only then.
+func TestDialedIsDelivered(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // on the loopback interface
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := newDialer([]int{fd})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	const size = 256 << 10 // more than the other side takes before it reads
+	for range 2 {
+		near, err := d.dial(t.Context(), uint16(l.Addr().(*net.TCPAddr).Port)) //nolint:gosec // a port
+		if err != nil {
+			t.Fatal(err)
+		}
+		far, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := far.(*net.TCPConn).CloseWrite(); err != nil { // as nc -N does at the end of its input
+			t.Fatal(err)
+		}
+		if err := near.(*lentConn).SetWriteBuffer(size * 2); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := near.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		if err := near.(*lentConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := near.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		_ = near.Close()
+		time.Sleep(50 * time.Millisecond)
+		if n, err := io.Copy(io.Discard, far); n != size || err != nil {
+			t.Errorf("%d bytes of %d, %v", n, size, err)
+		}
+		_ = far.Close()
+	}
+}
