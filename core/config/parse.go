@@ -215,9 +215,12 @@ func (v *validator) tomlOnly(root *node) {
 			}
 		}
 	}
-	for _, n := range root.get("network", "forwardLoopback").items() {
-		if slices.Contains(ProxyPorts, int(n.num)) {
-			v.fail([]string{"network", "forward_loopback"}, n.line, fmt.Sprintf("srt's own proxy listens on port %v inside", n.num), "let the service listen on another port")
+	for _, key := range [...][2]string{{"forwardLoopback", "forward_loopback"}, {"listen", "listen"}} {
+		for _, n := range root.get("network", key[0]).items() {
+			if !slices.Contains(ProxyPorts, int(n.num)) {
+				continue
+			}
+			v.fail([]string{"network", key[1]}, n.line, fmt.Sprintf("srt's own proxy listens on port %v inside", n.num), "let the service listen on another port")
 		}
 	}
 	if root.get("network", "mitmProxy") != nil && root.get("network", "tlsTerminate") != nil {

@@ -120,6 +120,7 @@ func TestTOML(t *testing.T) {
 		{"[network]\nallowed_domains = [\".com\"]\n", "network.allowed_domains.0: Invalid domain pattern \".com\""},
 		{"[network]\nforward_loopback = [5432]\nlisten = [3000, 8080]\n", ""},
 		{"[network]\nforward_loopback = [5432, 3128]\n", "network.forward_loopback: srt's own proxy listens on port 3128 inside"},
+		{"[network]\nlisten = [1080]\n", "network.listen: srt's own proxy listens on port 1080 inside"},
 		{"[network]\nlisten = [0]\n", "network.listen.0: expected a number from 1024 to 65535"},
 		{"[network]\nlisten = [\"3000\"]\n", "network.listen.0: expected a number, found a string"},
 		{"[network]\nlisten = 3000\n", "network.listen: expected a list, found a number"},
