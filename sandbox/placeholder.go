@@ -381,6 +381,7 @@ func sweep(dir string, open map[string]int) {
 	}
 	var runs []endedRun
 	var all []Make
+	others := false // of which nothing is known
 	for _, e := range names {
 		name := filepath.Join(dir, e.Name())
 		if !strings.HasSuffix(e.Name(), journalSuffix) && !strings.HasPrefix(e.Name(), ".") {
@@ -393,9 +394,11 @@ func sweep(dir string, open map[string]int) {
 			}
 			runs = append(runs, run)
 			all = append(all, run.entries...)
+		} else if e.Name()[0] != '.' {
+			others = true
 		}
 	}
-	kept := removeAll(all, open)
+	kept := removeAll(all, open, others)
 	for _, run := range runs {
 		if !slices.ContainsFunc(run.entries, func(e Make) bool { return kept[e.Path] }) {
 			_ = os.Remove(run.name)
@@ -443,8 +446,9 @@ const (
 )
 
 // removeAll removes placeholders as far as nobody holds their folders, and names
-// those that had to stay.
-func removeAll(entries []Make, open map[string]int) (kept map[string]bool) {
+// those that had to stay. With others, there are journals that could not be read: what is
+// left in a folder may be of theirs.
+func removeAll(entries []Make, open map[string]int, others bool) (kept map[string]bool) {
 	alone := map[string]int{}
 	defer func() {
 		for _, folder := range alone {
@@ -483,7 +487,8 @@ func removeAll(entries []Make, open map[string]int) (kept map[string]bool) {
 		case up == held, e.Form == PlaceholderDir && take(e.Path) == held:
 			kept[e.Path] = true
 		case up == gone:
-		case !removePlaceholder(node{up, filepath.Base(e.Path)}, e.Form):
+		case !removePlaceholder(node{up, filepath.Base(e.Path)}, e.Form),
+			others && e.Form == PlaceholderDir && standsFor(node{up, filepath.Base(e.Path)}, e.Form):
 			kept[e.Path] = true
 		}
 	}

@@ -302,6 +302,27 @@ func TestPlaceholderAroundThoseOfALivingRun(t *testing.T) {
 	wantEmpty(t, state)
 }
 
+// What is in the folder that a killed run left is of a run whose journal cannot be read
+// for a moment, as when something has it locked: the folder goes with that one's.
+func TestPlaceholderAroundThoseOfALockedJournal(t *testing.T) {
+	work, state := folder(t), folder(t)
+	var journals []*os.File
+	for _, path := range []string{".claude", ".claude/commands"} {
+		killed, err := makePlaceholders(state, []Make{{filepath.Join(work, path), PlaceholderDir}}, rests{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		killed.unlock()
+		journals = append(journals, killed.journal)
+	}
+	journals[0].Close()
+	sweep(state, nil)
+	journals[1].Close()
+	sweep(state, nil)
+	wantEmpty(t, work)
+	wantEmpty(t, state)
+}
+
 // Two runs that find nothing both make a folder and something in it: the end of the one
 // takes neither from the other.
 func TestPlaceholdersOfTwoFirstRuns(t *testing.T) {
