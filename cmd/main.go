@@ -62,11 +62,11 @@ func Main(args []string, in, out, errw *os.File) int {
 	return status
 }
 
-// quietStart, which is called once bubblewrap runs, keeps the runtime on one processor for the time that a start takes
-// in a small folder. Its idle threads would look for work on the others, where
-// bubblewrap is setting the sandbox up: 0.5 ms of 11. What takes longer, such as
+// quietStart keeps the runtime on one processor for the time that a start takes in a
+// small folder, once bubblewrap runs. Its idle threads would look for work on the others,
+// where that is setting the sandbox up: a millisecond of 12. What takes longer, such as
 // the search of a large tree, gets all of them.
 func quietStart() {
 	all := runtime.GOMAXPROCS(1)
-	time.AfterFunc(20*time.Millisecond, func() { runtime.GOMAXPROCS(all) })
+	time.AfterFunc(quickStart, func() { runtime.GOMAXPROCS(all) })
 }

@@ -37,8 +37,9 @@ var passedOn = [...]os.Signal{ //nolint:gochecknoglobals // a constant
 }
 
 // newHandler makes a handler for a run with these options, which begins when all is
-// prepared. Before that a signal does what it does to any program: nothing has been made
-// that would be left, and what was started ends with this process.
+// prepared, or when that takes its time, as in a large tree. Before that a signal does
+// what it does to any program: nothing has been made that would be left, and what was
+// started ends with this process.
 func newHandler(o *core.Options) *handler {
 	h := &handler{
 		signals: make(chan os.Signal), reload: make(chan struct{}),
@@ -47,9 +48,14 @@ func newHandler(o *core.Options) *handler {
 	}
 	o.Signals, o.Reload = h.signals, h.reload
 	since, rest := time.Now(), *o
-	o.Ready = func() { h.begin(since, rest) }
+	begin := sync.OnceFunc(func() { h.begin(since, rest) })
+	o.Ready = begin
+	time.AfterFunc(quickStart, begin)
 	return h
 }
+
+// quickStart is how long a start takes in a small folder, with some to spare.
+const quickStart = 20 * time.Millisecond
 
 // begin takes signals. What the caller ignores stays so, for the command too: SIGHUP
 // behind nohup, SIGINT in the background of a script. For each signal the runtime asks a

@@ -55,6 +55,7 @@ func isStage() bool {
 func run() int {
 	// Capabilities and filters belong to a thread: everything happens on this one.
 	runtime.LockOSThread()
+	endQuietly()
 	if err := stage(); err != nil {
 		word := "E" + err.Error()
 		if number, ok := errors.AsType[execError](err); ok {
@@ -63,6 +64,15 @@ func run() int {
 		_ = unix.Sendmsg(socket, []byte(word), nil, nil, 0)
 	}
 	return 125
+}
+
+// endQuietly lets SIGQUIT end this process without a word. It comes from the terminal,
+// and the runtime would print what its goroutines do.
+func endQuietly() {
+	// struct sigaction of rt_sigaction(2): SIG_DFL, no flags.
+	var byDefault [4]uint64
+	const setSize = 8
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGQUIT), uintptr(unsafe.Pointer(&byDefault)), 0, setSize, 0, 0) //nolint:gosec // the call takes a pointer
 }
 
 // execError is why the kernel does not start the command.
