@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -26,29 +27,38 @@ func TestDialedIsDelivered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.close()
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("it listens at %v", l.Addr())
+	}
 	const size = 256 << 10 // more than the other side takes before it reads
 	for range 2 {
-		near, err := d.dial(t.Context(), uint16(l.Addr().(*net.TCPAddr).Port)) //nolint:gosec // a port
+		conn, err := d.dial(t.Context(), uint16(addr.Port))
 		if err != nil {
 			t.Fatal(err)
 		}
-		far, err := l.Accept()
+		other, err := l.Accept()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := far.(*net.TCPConn).CloseWrite(); err != nil { // as nc -N does at the end of its input
+		near, lent := conn.(*lentConn)
+		far, tcp := other.(*net.TCPConn)
+		if !lent || !tcp {
+			t.Fatalf("a %T and a %T", conn, other)
+		}
+		if err := far.CloseWrite(); err != nil { // as nc -N does at the end of its input
 			t.Fatal(err)
 		}
-		if err := near.(*lentConn).SetWriteBuffer(size * 2); err != nil {
+		if err := near.SetWriteBuffer(size * 2); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := near.Write(make([]byte, size)); err != nil {
 			t.Fatal(err)
 		}
-		if err := near.(*lentConn).CloseWrite(); err != nil {
+		if err := near.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := near.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		if n, err := near.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 			t.Fatalf("%d bytes, %v", n, err)
 		}
 		_ = near.Close()
