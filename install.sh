@@ -123,7 +123,8 @@ install_srt() {
 	mkdir -p "$bin" || fail "cannot make '$bin'" "choose another place with --prefix"
 	# First a whole file under another name, then a rename: a running srt goes on,
 	# and nobody ever starts half of one.
-	partial=$(mktemp "$bin/.srt.XXXXXX") || fail "cannot write to '$bin'" "choose another place with --prefix"
+	# srt would take a name that does not begin with its own for that of a shim.
+	partial=$(mktemp "$bin/srt.new.XXXXXX") || fail "cannot write to '$bin'" "choose another place with --prefix"
 	if ! cp "$binary" "$partial" || ! chmod 755 "$partial"; then fail "cannot write to '$bin'"; fi
 	if ! "$partial" version >/dev/null 2>&1; then fail "'$binary' does not run on this system"; fi
 	mv -f "$partial" "$target" || fail "cannot install '$target'"
