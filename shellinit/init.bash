@@ -276,7 +276,7 @@ srt() {
         ;;
     deactivate)
         [[ $_srt_state == off ]] || _srt_off
-        local elsewhere=$_srt_elsewhere
+        local elsewhere=$_srt_elsewhere IFS=$'\n'
         for n in $(builtin compgen -A function _srt_); do builtin unset -f "$n"; done
         for n in $(builtin compgen -v _srt_); do builtin unset "$n"; done
         builtin unset -f srt
