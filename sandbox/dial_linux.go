@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
 	"sync"
 	"time"
 	"unsafe"
@@ -159,6 +160,9 @@ func connectSocket(fd int, to unix.Sockaddr) (*net.TCPConn, error) {
 	if errors.Is(err, unix.EINPROGRESS) {
 		err = finishConnect(fd)
 	}
+	if err == nil && toItself(fd) {
+		err = unix.ECONNREFUSED
+	}
 	if err != nil {
 		return nil, os.NewSyscallError("connect", err)
 	}
@@ -173,6 +177,14 @@ func connectSocket(fd int, to unix.Sockaddr) (*net.TCPConn, error) {
 		return nil, err //nolint:wrapcheck // says what it means
 	}
 	return conn.(*net.TCPConn), nil //nolint:errcheck,forcetypeassert // the stage makes no other
+}
+
+// toItself reports whether a socket has been connected to itself: nobody listens on the
+// port, and the kernel has chosen it for this end too.
+func toItself(fd int) bool {
+	local, err := unix.Getsockname(fd)
+	remote, remoteErr := unix.Getpeername(fd)
+	return err == nil && remoteErr == nil && reflect.DeepEqual(local, remote)
 }
 
 // finishConnect waits for a connection that is being made.

@@ -69,3 +69,27 @@ func TestDialedIsDelivered(t *testing.T) {
 		_ = far.Close()
 	}
 }
+
+// Where nobody listens, the kernel may choose that very port for this end.
+func TestDialedIsNotTheDialer(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := newDialer([]int{fd})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	self, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := self.(*unix.SockaddrInet4).Port
+	if _, err := d.dial(t.Context(), uint16(port)); !errors.Is(err, unix.ECONNREFUSED) { //nolint:gosec // a port
+		t.Errorf("%v", err)
+	}
+}
