@@ -37,7 +37,7 @@ var passedOn = [...]os.Signal{ //nolint:gochecknoglobals // a constant
 }
 
 // newHandler makes a handler for a run with these options, which begins when all is
-// prepared, or when that takes its time, as in a large tree. Before that a signal does
+// planned, or when that takes its time, as in a large tree. Before that a signal does
 // what it does to any program: nothing has been made that would be left, and what was
 // started ends with this process.
 func newHandler(o *core.Options) *handler {

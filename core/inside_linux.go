@@ -1,6 +1,8 @@
 package core
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -34,5 +36,14 @@ func Inside() bool {
 		return false
 	}
 	routes, err := os.ReadFile("/proc/net/route")
-	return err == nil && strings.Count(string(routes), "\n") <= 1 // the header
+	if err != nil || strings.Count(string(routes), "\n") > 1 { // the header
+		return false
+	}
+	routes, err = os.ReadFile("/proc/net/ipv6_route")
+	for line := range strings.Lines(string(routes)) {
+		if !strings.HasSuffix(line, " lo\n") {
+			return false
+		}
+	}
+	return err == nil || errors.Is(err, fs.ErrNotExist)
 }

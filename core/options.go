@@ -61,8 +61,8 @@ type Options struct {
 	Control *os.File
 	// Reload makes the settings be read again, with the same effect.
 	Reload <-chan struct{}
-	// Ready, unless nil, is called when all is prepared and the command is about to
-	// start: who handles signals has no need to before. It may be called beside it.
+	// Ready, unless nil, is called before anything is made that an end by a signal would
+	// leave: who handles signals has no need to before.
 	Ready func()
 	// Signals are passed to the command.
 	Signals <-chan os.Signal

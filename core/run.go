@@ -109,6 +109,13 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	defer helpers.Wait()
 	defer cancel(nil)
 
+	ready := make(chan struct{})
+	go func() {
+		defer close(ready)
+		if e.o.Ready != nil {
+			e.o.Ready()
+		}
+	}()
 	if err := e.makeProxy(); err != nil {
 		return event.Report{}, err
 	}
@@ -118,16 +125,10 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		return event.Report{}, err
 	}
 	defer closePorts(ports)
+	<-ready
 	if err := e.prepare(box); err != nil {
 		return event.Report{}, err
 	}
-	ready := make(chan struct{})
-	go func() {
-		defer close(ready)
-		if e.o.Ready != nil {
-			e.o.Ready()
-		}
-	}()
 	err = box.Exec(func(inside sandbox.Network) {
 		helpers.Go(func() {
 			if err := e.server.Serve(ctx, inside.Listeners...); err != nil {
@@ -148,7 +149,6 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		}
 		return event.Report{}, err
 	}
-	<-ready
 	helpers.Go(func() { e.supervise(ctx, box) })
 	status := box.Wait()
 	if err, ok := errors.AsType[*ControlError](context.Cause(ctx)); ok {

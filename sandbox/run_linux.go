@@ -135,7 +135,11 @@ func (r *linuxRunner) network(plan *Plan) (n Network, err error) {
 
 func (r *linuxRunner) receive(payload, rights []byte) (n, rn int, err error) {
 	for {
-		n, rn, _, _, err = unix.Recvmsg(r.Socket, payload, rights, unix.MSG_CMSG_CLOEXEC)
+		var flags int
+		n, rn, flags, _, err = unix.Recvmsg(r.Socket, payload, rights, unix.MSG_CMSG_CLOEXEC)
+		if err == nil && flags&unix.MSG_CTRUNC != 0 {
+			err = unix.EMFILE // not all descriptors could be received
+		}
 		// A stage that ends with an order unread says so by ECONNRESET, once; its words
 		// come after it.
 		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ECONNRESET) {
