@@ -78,6 +78,8 @@ func TestMatch(t *testing.T) {
 		"node-gyp rebuild": "node-gyp",
 		"pip install .":    "pip", "pip": "pip", "pip3 list": "pip", "pip3.12 list": "pip", "pipx run x": "pip", "pipenv x": "", "pip2 x": "",
 		"python -m pip": "pip", "python3 -m pip install x": "pip", "python3.12 -m build": "pip", "python -I -m pip list": "pip", "python -mpip": "pip",
+		"python -B -s -m pip list": "pip", "python -W ignore -m pip list": "pip", "python -X dev -m build": "pip",
+		"python3 -u ./setup.py build": "pip", "python3 /src/app/setup.py build": "pip", "python -W ignore x.py": "",
 		"python -m venv .venv": "pip", "python3 setup.py build": "pip", "/usr/bin/python3 -m pip x": "pip",
 		"python": "", "python -m http.server": "", "python x.py -m pip": "", "python -c 1": "", "python3 -m": "", "pythonx -m pip": "", "python2 -m pip": "",
 		"python -m pipx run x": "pip", "python -m pip_audit": "", "python setup.pyc": "", "ipython -m pip": "",
