@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
 	"github.com/srt-sh/srt/core/policy"
@@ -94,6 +96,15 @@ func (e *engine) load() error {
 	for _, note := range e.cfg.Notes {
 		e.o.Warnf("%s", note)
 	}
+	if dir := e.cfg.Narrowed; dir != "" {
+		// What a start-up file reads the output of, as in eval "$(npm completion)", must
+		// not speak in each new shell.
+		say := e.o.Logf
+		if terminal(e.o.Stdout) && terminal(e.o.Stderr) {
+			say = e.o.Warnf
+		}
+		say("%q stays read-only, since \".\" would open all of it: go into a project, or give it with srt run --yes", dir)
+	}
 	e.cfg.LocalAddrs = localAddrs
 	openRepositories(e.cfg)
 	decided, err := e.cfg.Policy()
@@ -105,6 +116,12 @@ func (e *engine) load() error {
 	return nil
 }
 
+// terminal reports whether a stream is one.
+func terminal(f *os.File) bool {
+	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	return err == nil
+}
+
 // configOptions says which layers apply.
 func (e *engine) configOptions() config.Options {
 	get := func(name string) string { return getenv(e.o.Environ, name) }
@@ -112,7 +129,7 @@ func (e *engine) configOptions() config.Options {
 		Home: e.o.Home, Dir: e.o.Dir, Getenv: get,
 		Settings: e.o.Settings, SettingsSet: e.o.Settings != "",
 		NoProject: e.o.NoProject, Repository: Repository,
-		Flags: e.o.Flags, Yes: e.o.Yes,
+		Flags: e.o.Flags, Yes: e.o.Yes, Unasked: e.o.Preset == "",
 	}
 	if e.o.Preset != "none" && (e.o.Preset != "" || e.o.Settings == "" && e.o.Line == "") {
 		options.Preset = func(rules []config.Command) (*config.Preset, error) {

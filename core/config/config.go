@@ -21,6 +21,10 @@ type Config struct {
 	Home  string
 	Dir   string
 
+	// Narrowed is the folder that a preset which nobody named does not open, since it is
+	// the home directory or more; empty: there is none.
+	Narrowed string
+
 	Network     Network
 	Filesystem  Filesystem
 	Environment Environment

@@ -38,6 +38,7 @@ type Options struct {
 	Flags       Flags
 	ManagedPath string                            // "": DefaultManagedPath
 	Yes         bool                              // "." may be a write root even in the home directory or above
+	Unasked     bool                              // nobody named the preset: where "." would be such a root, it is left out
 	GOOS        string                            // "": runtime.GOOS; decides what can be enforced
 	Lstat       func(string) (fs.FileInfo, error) // nil: os.Lstat
 }
@@ -254,7 +255,7 @@ func Load(o Options) (*Config, error) {
 			return nil, err
 		}
 	}
-	if err := c.checkRoots(o.Yes); err != nil {
+	if err := c.checkRoots(o.Yes, o.Unasked); err != nil {
 		return nil, err
 	}
 	return c, c.checkGlobs()
@@ -461,13 +462,14 @@ func (b *binder) domains(rules []policy.Rule, denied bool) error {
 // checkRoots refuses "." and every other spelling that does not say so as a write
 // root where that is the home directory or more. Settings in the npm form get a
 // note, since npm srt takes it.
-func (c *Config) checkRoots(yes bool) error {
+// A preset that nobody asked for, whose rule matched, opens no such folder.
+func (c *Config) checkRoots(yes, unasked bool) error {
 	if c.Filesystem.Disabled.Value {
 		return nil
 	}
 	roots := policy.Roots{Home: c.Home, Dir: c.Dir}
 	home := path.Clean(c.Home)
-	for _, e := range c.Filesystem.Paths {
+	for _, e := range slices.Clone(c.Filesystem.Paths) {
 		if e.Kind != policy.AllowWrite || path.IsAbs(e.Rule.Text) || e.Rule.Text == "~" || strings.HasPrefix(e.Rule.Text, "~/") && !policy.Unnamed(e.Rule.Text) {
 			continue
 		}
@@ -489,6 +491,11 @@ func (c *Config) checkRoots(yes bool) error {
 		o := e.Rule.Origin
 		if c.NPM || o.Layer == policy.LayerSettings {
 			c.Notes = append(c.Notes, fmt.Sprintf("%s: %q makes all of %s writable, which is %s", o, e.Rule.Text, dir, what))
+			continue
+		}
+		if !yes && unasked && o.Layer == policy.LayerPreset {
+			c.Filesystem.Paths = slices.DeleteFunc(c.Filesystem.Paths, func(p policy.PathEntry) bool { return p.Rule.Origin == o && p.Rule.Text == e.Rule.Text })
+			c.Narrowed = dir
 			continue
 		}
 		if !yes {

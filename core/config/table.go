@@ -118,7 +118,7 @@ func networkSpec() *spec {
 // portsSpec is of ports that can be listened on inside, where nothing may use those
 // below 1024.
 func portsSpec() *spec {
-	return &spec{shape: shapeList, elem: &spec{shape: shapeInt, min: 1024, max: 65535, example: "3000"}, example: "[3000]"}
+	return &spec{shape: shapeList, elem: &spec{shape: shapeInt, min: 1024, max: 65535}, example: "[3000]"}
 }
 
 func filesystemSpec() *spec {
