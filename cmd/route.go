@@ -48,7 +48,6 @@ func (t streams) route(argv []string) int {
 			return t.fail(err)
 		}
 		if governed {
-			quietStart()
 			return t.run(line)
 		}
 	}

@@ -32,7 +32,7 @@ func (t streams) run(line *runLine) int {
 		t.debugRun(o)
 	}
 	o.Prestarted = core.Prestart(o) // as early as can be: most of a start is waiting for it
-	quietStart()
+	o.Started = quietStart()
 	h := newHandler(&o)
 	defer h.stop()
 	report, err := core.Run(context.Background(), o)

@@ -64,6 +64,8 @@ type Options struct {
 	// Ready, unless nil, is called before anything is made that an end by a signal would
 	// leave: who handles signals has no need to before.
 	Ready func()
+	// Started, unless nil, is called when the command runs, beside the rest.
+	Started func()
 	// Signals are passed to the command.
 	Signals <-chan os.Signal
 

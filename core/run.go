@@ -149,6 +149,9 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		}
 		return event.Report{}, err
 	}
+	if e.o.Started != nil {
+		go e.o.Started()
+	}
 	helpers.Go(func() { e.supervise(ctx, box) })
 	status := box.Wait()
 	if err, ok := errors.AsType[*ControlError](context.Cause(ctx)); ok {
