@@ -183,12 +183,9 @@ func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 		Outside:  outside,
 		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
 		Nested: r.start.Filter.NestedUserns, Keep: r.Kept,
-		Sockets: plan.Sockets,
-		Limits:  r.start.Limits.order(), TempSize: plan.TempSize,
+		Listen: stage.Addresses(plan.Listen), Sockets: plan.Sockets,
+		Limits: r.start.Limits.order(), TempSize: plan.TempSize,
 		Dir: plan.Dir, Program: plan.Program, Args: plan.Args, Env: plan.Env,
-	}
-	for _, port := range plan.Listen {
-		o.Listen = append(o.Listen, int(port))
 	}
 	fd, err := launch.Memfile(o.Encode())
 	if err != nil {

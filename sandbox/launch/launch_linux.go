@@ -147,9 +147,7 @@ func (p *Process) exec(o *Options, files []uintptr) error {
 		argv = append(argv, "--cap-add", c.Name)
 	}
 	argv = append(argv, "--seccomp", strconv.Itoa(stage.FirstFilter), "--", "/proc/self/fd/"+strconv.Itoa(stage.Exe), stage.Name)
-	for _, port := range o.Listen {
-		argv = append(argv, fmt.Sprintf("4:%d", port), fmt.Sprintf("6:%d", port))
-	}
+	argv = append(argv, stage.Addresses(o.Listen)...)
 	attr := &syscall.ProcAttr{
 		Files: files,
 		// Bubblewrap and the stage start clean: LD_PRELOAD and the like are for the

@@ -16,11 +16,11 @@ type Kept struct{ At, As int }
 type Order struct {
 	Writable     bool // leave everything as writable as it is
 	Pins, Mounts []Mount
-	Buried       bool   // the pins come before the mounts
-	Nested       bool   // the command may make user namespaces
-	Keep         []Kept // descriptors that it inherits
-	Listen       []int  // ports of further listeners
-	Sockets      int    // sockets to connect with that srt gets, of each family
+	Buried       bool     // the pins come before the mounts
+	Nested       bool     // the command may make user namespaces
+	Keep         []Kept   // descriptors that it inherits
+	Listen       []string // of further listeners, see [Addresses]
+	Sockets      int      // sockets to connect with that srt gets, of each family
 	// Outside names srt's own namespaces, as the links of /proc/self/ns: the command
 	// must have others.
 	Outside   []string
@@ -75,10 +75,7 @@ func (o *Order) Encode() []byte {
 		field(strconv.Itoa(k.At))
 		field(strconv.Itoa(k.As))
 	}
-	field(strconv.Itoa(len(o.Listen)))
-	for _, port := range o.Listen {
-		field(strconv.Itoa(port))
-	}
+	words(o.Listen)
 	field(strconv.Itoa(o.Sockets))
 	words(o.Outside)
 	field(strconv.FormatUint(o.Limits.Memory, 10))
@@ -141,9 +138,7 @@ func (o *Order) decode(data []byte) error {
 	for n := number(); n > 0 && !failed; n-- {
 		o.Keep = append(o.Keep, Kept{At: number(), As: number()})
 	}
-	for n := number(); n > 0 && !failed; n-- {
-		o.Listen = append(o.Listen, number())
-	}
+	o.Listen = words()
 	o.Sockets = number()
 	o.Outside = words()
 	o.Limits = Limits{Memory: size(), Processes: number(), PIDMax: number(), Cgroups: words()}

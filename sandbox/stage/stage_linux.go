@@ -102,11 +102,7 @@ func stage() error {
 // srt connects to what listens inside. Those pass as IPv4 and IPv6 in turn.
 func (o *Order) sendSockets() error {
 	if len(o.Listen) > 0 {
-		var addrs []string
-		for _, port := range o.Listen {
-			addrs = append(addrs, fmt.Sprintf("4:%d", port), fmt.Sprintf("6:%d", port))
-		}
-		if err := sendListeners(addrs); err != nil {
+		if err := sendListeners(o.Listen); err != nil {
 			return err
 		}
 	}
@@ -159,6 +155,15 @@ func sendListeners(addrs []string) error {
 		_ = unix.Close(fd)
 	}
 	return nil
+}
+
+// Addresses spells ports of the loopback interface as listen reads them.
+func Addresses(ports []uint16) []string {
+	var out []string
+	for _, port := range ports {
+		out = append(out, fmt.Sprintf("4:%d", port), fmt.Sprintf("6:%d", port))
+	}
+	return out
 }
 
 // listen opens a listening socket on a port of the loopback interface, "4:3128"
