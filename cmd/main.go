@@ -64,10 +64,10 @@ func Main(args []string, in, out, errw *os.File) int {
 }
 
 // quietStart keeps the runtime on one processor for the time that a start takes in a
-// small folder, once bubblewrap runs. Its idle threads would look for work on the others,
-// where that is setting the sandbox up: a millisecond of 12. What takes longer, such as
-// the search of a large tree, gets all of them, and so does what comes once the command
-// runs, which is when to call the function that it gives.
+// small folder. Its idle threads would look for work on the others, where bubblewrap is
+// setting the sandbox up: a millisecond of 12. What takes longer, such as the search of a
+// large tree, gets all of them, and so does what comes once the command runs, which is
+// when to call the function that it gives.
 func quietStart() (end func()) {
 	all := runtime.GOMAXPROCS(1)
 	end = sync.OnceFunc(func() { runtime.GOMAXPROCS(all) })

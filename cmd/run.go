@@ -31,7 +31,6 @@ func (t streams) run(line *runLine) int {
 	if o.Logf != nil {
 		t.debugRun(o)
 	}
-	o.Prestarted = core.Prestart(o) // as early as can be: most of a start is waiting for it
 	o.Started = quietStart()
 	h := newHandler(&o)
 	defer h.stop()

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/policy"
 	"github.com/srt-sh/srt/sandbox"
 	"github.com/srt-sh/srt/sandbox/launch"
@@ -398,7 +399,7 @@ func probe(inside, outside string) {
 	default:
 		say("network", err.Error())
 	}
-	if err := dial(net.JoinHostPort("127.0.0.1", strconv.Itoa(httpPort))); err != nil {
+	if err := dial(net.JoinHostPort("127.0.0.1", strconv.Itoa(config.HTTPPort))); err != nil {
 		say("proxy", err.Error())
 	} else {
 		say("proxy", "reachable")

@@ -6,16 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/srt-sh/srt/core/config"
 )
 
-// Ports of the listeners inside the sandbox, as in [config.ProxyPorts]. Both speak
-// HTTP and SOCKS5.
-const (
-	httpPort  = 3128
-	socksPort = 1080
-)
-
-var listenPorts = []uint16{httpPort, socksPort}
+// listenPorts are those of the listeners inside every sandbox.
+var listenPorts = []uint16{config.HTTPPort, config.SOCKSPort}
 
 // tempDir is the private TMPDIR of a sandbox.
 const tempDir = "/tmp/claude"
@@ -93,8 +89,8 @@ func (e *environment) mark(temp string) {
 // inside to get through.
 func (e *environment) proxies(token, srt string) {
 	user := "srt"
-	address := "http://" + url.UserPassword(user, token).String() + "@localhost:" + strconv.Itoa(httpPort)
-	socks := "socks5h://" + url.UserPassword(user, token).String() + "@localhost:" + strconv.Itoa(socksPort)
+	address := "http://" + url.UserPassword(user, token).String() + "@localhost:" + strconv.Itoa(config.HTTPPort)
+	socks := "socks5h://" + url.UserPassword(user, token).String() + "@localhost:" + strconv.Itoa(config.SOCKSPort)
 	for _, name := range []string{
 		"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy",
 		"GRPC_PROXY", "grpc_proxy", "DOCKER_HTTP_PROXY", "DOCKER_HTTPS_PROXY",
@@ -105,14 +101,14 @@ func (e *environment) proxies(token, srt string) {
 	e.set("ftp_proxy", socks)
 	e.set("NO_PROXY", noProxy)
 	e.set("no_proxy", noProxy)
-	e.set("RSYNC_PROXY", fmt.Sprintf("%s:%s@localhost:%d", user, token, httpPort))
+	e.set("RSYNC_PROXY", fmt.Sprintf("%s:%s@localhost:%d", user, token, config.HTTPPort))
 	e.set("CLOUDSDK_PROXY_TYPE", "http")
 	e.set("CLOUDSDK_PROXY_ADDRESS", "localhost")
-	e.set("CLOUDSDK_PROXY_PORT", strconv.Itoa(httpPort))
+	e.set("CLOUDSDK_PROXY_PORT", strconv.Itoa(config.HTTPPort))
 	e.set("CLOUDSDK_PROXY_USERNAME", user)
 	e.set("CLOUDSDK_PROXY_PASSWORD", token)
-	e.set("CLAUDE_CODE_HOST_HTTP_PROXY_PORT", strconv.Itoa(httpPort))
-	e.set("CLAUDE_CODE_HOST_SOCKS_PROXY_PORT", strconv.Itoa(socksPort))
+	e.set("CLAUDE_CODE_HOST_HTTP_PROXY_PORT", strconv.Itoa(config.HTTPPort))
+	e.set("CLAUDE_CODE_HOST_SOCKS_PROXY_PORT", strconv.Itoa(config.SOCKSPort))
 	// Node's own fetch reads the variables only with this one (Node 22.21 and 24).
 	e.set("NODE_USE_ENV_PROXY", "1")
 	// curl inside git tries without the password first, and not all proxies' first

@@ -50,8 +50,6 @@ type Options struct {
 	// Stdin, Stdout and Stderr are the command's own; nil stands for those of this
 	// process.
 	Stdin, Stdout, Stderr *os.File
-	// Prestarted is what [Prestart] has started for this run, nil to start it now.
-	Prestarted *Prestarted
 	// Keep lists descriptors above 2 that the command inherits, each under its
 	// number. They must be pipes.
 	Keep []int

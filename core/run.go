@@ -26,11 +26,8 @@ import (
 //
 // When ctx ends, so does everything in the sandbox, at once.
 func Run(ctx context.Context, o Options) (event.Report, error) {
-	early := o.Prestarted
-	if early == nil {
-		early = Prestart(o)
-	}
-	defer early.Close()
+	early := startEarly(o)
+	defer early.close()
 	e, err := open(o)
 	if err != nil {
 		return event.Report{}, err
@@ -61,23 +58,22 @@ func Run(ctx context.Context, o Options) (event.Report, error) {
 	return e.run(ctx, box)
 }
 
-// Prestarted is a sandbox that was started before the settings were read, for what
-// most of them say. The kernel makes the namespaces while the rest is decided.
-type Prestarted struct {
+// earlyBox is a sandbox that was started before the settings were read, for what most
+// of them say. The kernel makes the namespaces while the rest is decided.
+type earlyBox struct {
 	start sandbox.Start
 	box   *sandbox.Sandbox // nil: none
 }
 
-// Prestart starts one, of which [Run] takes over what fits the settings. Only the
-// streams and Keep of the options count, and Run must get the same ones. What goes
-// wrong here does so again in Run, or the settings say something else.
-func Prestart(o Options) *Prestarted {
+// startEarly starts one, or takes over what [launch.Early] has started. What goes wrong
+// here does so again in take, or the settings say something else.
+func startEarly(o Options) *earlyBox {
 	bwrap, err := launch.FindHelper("bwrap")
 	if err != nil {
-		return &Prestarted{}
+		return &earlyBox{}
 	}
 	o.fillStreams()
-	early := &Prestarted{start: sandbox.Start{Bwrap: bwrap, Listen: listenPorts, Keep: o.Keep, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr}}
+	early := &earlyBox{start: sandbox.Start{Bwrap: bwrap, Listen: listenPorts, Keep: o.Keep, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr}}
 	if early.box, err = sandbox.New(early.start); err != nil {
 		early.box = nil
 	}
@@ -85,17 +81,17 @@ func Prestart(o Options) *Prestarted {
 }
 
 // take gives the sandbox if it is what the settings ask for, else a new one.
-func (e *Prestarted) take(start sandbox.Start) (*sandbox.Sandbox, error) {
+func (e *earlyBox) take(start sandbox.Start) (*sandbox.Sandbox, error) {
 	if box := e.box; box != nil && start.Bwrap == e.start.Bwrap && start.Filter == e.start.Filter && (start.Limits == nil || start.Limits.Limits == sandbox.Limits{}) {
 		e.box = nil
 		return box, nil
 	}
-	e.Close()
+	e.close()
 	return sandbox.New(start) //nolint:wrapcheck // says what it means
 }
 
-// Close ends what Run did not take over.
-func (e *Prestarted) Close() {
+// close ends what take did not give.
+func (e *earlyBox) close() {
 	if e.box != nil {
 		e.box.Close()
 		e.box = nil

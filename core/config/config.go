@@ -89,7 +89,13 @@ type Port struct {
 }
 
 // ProxyPorts are those that srt's proxies listen on inside every sandbox.
-var ProxyPorts = []int{3128, 1080}
+var ProxyPorts = []int{HTTPPort, SOCKSPort}
+
+// The proxies' ports. Both speak HTTP and SOCKS5.
+const (
+	HTTPPort  = 3128
+	SOCKSPort = 1080
+)
 
 // MITMProxy is [network.mitm_proxy].
 type MITMProxy struct {
