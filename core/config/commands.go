@@ -10,19 +10,28 @@ import (
 // which they count. A file that cannot be used is an error, as it is for Load.
 func Commands(o Options) ([]Command, error) {
 	o.Home, o.Dir = realDir(o.Home), realDir(o.Dir)
-	managed, err := o.readManaged()
+	files, err := o.readFiles()
 	if err != nil {
 		return nil, err
 	}
-	user, err := o.user()
-	if err != nil {
-		return nil, err
+	return files.commandRules(), nil
+}
+
+// files are the settings files that there are, nil for one that is not.
+type files struct {
+	managed, user *file
+	projects      []project // weakest first
+}
+
+func (o Options) readFiles() (f files, err error) {
+	if f.managed, err = o.readManaged(); err != nil {
+		return f, err
 	}
-	projects, err := o.readProjects()
-	if err != nil {
-		return nil, err
+	if f.user, err = o.user(); err != nil {
+		return f, err
 	}
-	return commandRules(managed, user, projects), nil
+	f.projects, err = o.readProjects()
+	return f, err
 }
 
 // commandRules puts the rules of the files in the order in which they count: those of
@@ -31,15 +40,15 @@ func Commands(o Options) ([]Command, error) {
 // other, and without their presets: who adds a name has a command confined, and under
 // which policy is not for such a file to say. Not even none, since a preset takes
 // variables away too.
-func commandRules(managed, user *file, projects []project) []Command {
+func (f files) commandRules() []Command {
 	var out, held []Command
 	add := func(f *file, layer policy.Layer) {
 		if f != nil {
 			out = append(out, commandsOf(f, layer)...)
 		}
 	}
-	add(managed, policy.LayerManaged)
-	for _, p := range slices.Backward(projects) {
+	add(f.managed, policy.LayerManaged)
+	for _, p := range slices.Backward(f.projects) {
 		if p.Trusted {
 			add(p.file, p.Layer)
 			continue
@@ -49,7 +58,7 @@ func commandRules(managed, user *file, projects []project) []Command {
 			held = append(held, c)
 		}
 	}
-	add(user, policy.LayerUser)
+	add(f.user, policy.LayerUser)
 	return append(out, held...)
 }
 

@@ -212,10 +212,11 @@ func Load(o Options) (*Config, error) {
 		// Without it what is protected below the home would not be.
 		return nil, &Error{File: "$HOME", Msg: fmt.Sprintf("%q is not an absolute path", o.Home), Hint: "set HOME to your home directory"}
 	}
-	managed, err := o.readManaged()
+	files, err := o.readFiles()
 	if err != nil {
 		return nil, err
 	}
+	managed := files.managed
 	b := binder{c: c}
 	if managed != nil {
 		b.narrow = managed.root.get("managedOnly").truth()
@@ -223,15 +224,7 @@ func Load(o Options) (*Config, error) {
 			len(managed.root.get("permissions", "deny").items())+len(managed.root.get("credentials", "files").items()) > 0
 		c.managedOnly = b.narrow
 	}
-	user, err := o.user()
-	if err != nil {
-		return nil, err
-	}
-	projects, err := o.readProjects()
-	if err != nil {
-		return nil, err
-	}
-	c.Commands = commandRules(managed, user, projects)
+	c.Commands = files.commandRules()
 	if o.Preset != nil {
 		p, err := o.Preset(c.Commands)
 		if err != nil {
@@ -243,7 +236,7 @@ func Load(o Options) (*Config, error) {
 			}
 		}
 	}
-	if err := b.user(o, user, projects); err != nil {
+	if err := b.user(o, files.user, files.projects); err != nil {
 		return nil, err
 	}
 	if err := b.flags(o.Flags); err != nil {
