@@ -9,8 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/srt-sh/srt/core"
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/policy"
 )
@@ -113,7 +112,9 @@ func (t streams) held(list []config.Held) {
 }
 
 // canAsk reports whether somebody sees what is asked about, and can answer.
-func (t streams) canAsk() bool { return terminal(t.in) && terminal(t.out) && terminal(t.err) }
+func (t streams) canAsk() bool {
+	return core.Terminal(t.in) && core.Terminal(t.out) && core.Terminal(t.err)
+}
 
 // ask asks a question whose answer is no unless it is yes. It reads no more than a line.
 func (t streams) ask(question string) bool {
@@ -130,11 +131,6 @@ func (t streams) ask(question string) bool {
 	}
 	text := strings.ToLower(strings.TrimSpace(string(answer)))
 	return text == "y" || text == "yes"
-}
-
-func terminal(f *os.File) bool {
-	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	return err == nil
 }
 
 // listTrusted prints what is trusted, a line each.

@@ -335,7 +335,7 @@ func sayTrustState(s config.TrustState) string {
 func sayOpens(h config.Held) string {
 	key := h.Origin.Key
 	if !strings.HasSuffix(h.Origin.File, ".toml") {
-		key = snakeKey(key)
+		key = config.Snake(key)
 	}
 	switch key {
 	case "filesystem.allow_write", "filesystem.allow_cache":
@@ -377,18 +377,6 @@ func sayOpens(h config.Held) string {
 		return "more than the limit in force"
 	}
 	return "a protection less"
-}
-
-// snakeKey spells a key of the JSON form as the TOML form has it.
-func snakeKey(key string) string {
-	var b strings.Builder
-	for _, r := range key {
-		if unicode.IsUpper(r) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
 }
 
 func measureLine(m core.Measure) string {

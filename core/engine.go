@@ -100,7 +100,7 @@ func (e *engine) load() error {
 		// What a start-up file reads the output of, as in eval "$(npm completion)", must
 		// not speak in each new shell.
 		say := e.o.Logf
-		if terminal(e.o.Stdout) && terminal(e.o.Stderr) {
+		if Terminal(e.o.Stdout) && Terminal(e.o.Stderr) {
 			say = e.o.Warnf
 		}
 		say("%q stays read-only, since \".\" would open all of it: go into a project, or give it with srt run --yes", dir)
@@ -116,8 +116,8 @@ func (e *engine) load() error {
 	return nil
 }
 
-// terminal reports whether a stream is one.
-func terminal(f *os.File) bool {
+// Terminal reports whether a stream is one.
+func Terminal(f *os.File) bool {
 	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	return err == nil
 }

@@ -30,7 +30,7 @@ func (b *binder) origin(n *node, key string) policy.Origin {
 	if b.toml {
 		parts := strings.Split(key, ".")
 		for i, p := range parts {
-			parts[i] = snake(p)
+			parts[i] = Snake(p)
 		}
 		key = strings.Join(parts, ".")
 	}

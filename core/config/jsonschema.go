@@ -66,12 +66,12 @@ func jsonSchema(s *spec, depth int) map[string]any {
 			}
 			p := jsonSchema(f.spec, depth+1)
 			if f.required && depth > 1 {
-				required = append(required, snake(f.name))
+				required = append(required, Snake(f.name))
 			}
 			if f.doc != "" {
 				p["description"] = f.doc
 			}
-			props[snake(f.name)] = p
+			props[Snake(f.name)] = p
 		}
 		out["type"], out["properties"], out["additionalProperties"] = "object", props, false
 		if required != nil {

@@ -188,14 +188,14 @@ func (v *validator) tomlOnly(root *node) {
 	for _, list := range []string{"allowedDomains", "deniedDomains"} {
 		for _, n := range root.get("network", list).items() {
 			if msg := inertDomain(list == "deniedDomains")(n.text()); msg != "" {
-				v.fail([]string{"network", snake(list)}, n.line, msg, inertHint)
+				v.fail([]string{"network", Snake(list)}, n.line, msg, inertHint)
 			}
 		}
 	}
 	for _, list := range []string{"denyRead", "allowRead", "allowWrite", "allowCache", "denyWrite"} {
 		for _, n := range root.get("filesystem", list).items() {
 			if policy.OtherHome(n.text()) {
-				v.fail([]string{"filesystem", snake(list)}, n.line, otherHome(n.text()), otherHomeHint)
+				v.fail([]string{"filesystem", Snake(list)}, n.line, otherHome(n.text()), otherHomeHint)
 			}
 		}
 	}
@@ -254,7 +254,7 @@ func (v *validator) notYet(root *node) {
 		}
 		spelled := make([]string, len(path))
 		for i, p := range path {
-			spelled[i] = snake(p)
+			spelled[i] = Snake(p)
 		}
 		v.fail(spelled, n.line, "not supported yet", "remove it")
 	}

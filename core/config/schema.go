@@ -274,7 +274,7 @@ func (v *validator) object(n *node, s *spec, path []string) {
 
 func (v *validator) spelled(name string) string {
 	if v.toml {
-		return snake(name)
+		return Snake(name)
 	}
 	return name
 }
@@ -284,7 +284,7 @@ func (v *validator) tomlKeys(n *node, s *spec, path []string) {
 	known := map[string]string{}
 	for _, f := range s.fields {
 		if f.only != formJSON {
-			known[snake(f.name)] = f.name
+			known[Snake(f.name)] = f.name
 		}
 	}
 	for i, k := range n.keys {
@@ -362,9 +362,9 @@ func (v *validator) pair(n *node, s *spec, path []string) {
 	}
 }
 
-// snake spells a JSON key as TOML has it: allowAllUnixSockets becomes
+// Snake spells a JSON key as TOML has it: allowAllUnixSockets becomes
 // allow_all_unix_sockets.
-func snake(name string) string {
+func Snake(name string) string {
 	var b strings.Builder
 	for i, r := range name {
 		if unicode.IsUpper(r) {
@@ -381,7 +381,7 @@ func snake(name string) string {
 // keyHint proposes the key that was meant: the same word in the other
 // spelling, one that belongs to another table, or the nearest one.
 func keyHint(key string, path []string, known map[string]string) string {
-	want := snake(key)
+	want := Snake(key)
 	if _, ok := known[want]; ok {
 		return "write " + want
 	}
@@ -390,8 +390,8 @@ func keyHint(key string, path []string, known map[string]string) string {
 			continue
 		}
 		for _, g := range f.spec.fields {
-			if g.only != formJSON && snake(g.name) == want {
-				return want + " belongs to [" + snake(f.name) + "]"
+			if g.only != formJSON && Snake(g.name) == want {
+				return want + " belongs to [" + Snake(f.name) + "]"
 			}
 		}
 	}
