@@ -10,6 +10,7 @@ import (
 	"github.com/srt-sh/srt/core"
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/policy"
+	"github.com/srt-sh/srt/shellinit"
 )
 
 type explainVerb struct {
@@ -210,7 +211,7 @@ func shellWords(words []string) string {
 		if word == "" || strings.ContainsFunc(word, func(r rune) bool {
 			return !strings.ContainsRune("_./:@+,-=%", r) && (r > 0x7f || !isAlnum(byte(r))) //nolint:gosec // below 0x80
 		}) {
-			out[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+			out[i] = shellinit.Quote(word)
 		}
 	}
 	return strings.Join(out, " ")

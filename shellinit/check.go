@@ -1,6 +1,7 @@
 package shellinit
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -92,13 +93,13 @@ func CheckShims(v Values) Faults {
 		switch {
 		case err != nil:
 			f.Gone = append(f.Gone, entry.Name())
-			gone = first(gone, target)
+			gone = cmp.Or(gone, target)
 		case self == nil || !os.SameFile(self, info):
 			f.Other = append(f.Other, entry.Name())
-			other = first(other, target)
+			other = cmp.Or(other, target)
 		}
 	}
-	f.Target = first(gone, other)
+	f.Target = cmp.Or(gone, other)
 	for _, name := range v.shimmed() {
 		if _, err := os.Lstat(filepath.Join(v.Shims, name)); errors.Is(err, fs.ErrNotExist) {
 			if _, err := core.FindProgram(name); err == nil {
@@ -108,13 +109,6 @@ func CheckShims(v Values) Faults {
 	}
 	slices.Sort(f.Missing)
 	return f
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // shimmed are the names that may have a shim.
