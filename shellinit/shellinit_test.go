@@ -47,7 +47,7 @@ func FuzzQuote(f *testing.F) {
 	f.Fuzz(func(t *testing.T, word string) {
 		// No word holds a NUL.
 		if strings.ContainsRune(word, 0) {
-			t.Skip()
+			return
 		}
 		checkQuote(t, "zsh", word)
 		checkQuote(t, "bash", word)
