@@ -18,6 +18,9 @@ type Kind string
 // The kinds of events.
 const (
 	Connect Kind = "connect" // a connection to a host
+	Write   Kind = "write"   // a file was to be made, changed, renamed or deleted
+	Read    Kind = "read"    // a hidden file was to be read
+	Unix    Kind = "unix"    // a connection to a unix socket
 	Changed Kind = "changed" // a protected path is not what it was at the start
 	Later   Kind = "later"   // a file that may be written, and runs or is followed later, outside, has changed
 	Limit   Kind = "limit"   // a limit of resources was reached
@@ -30,12 +33,14 @@ func (k Kind) rank() int {
 		return 0
 	case Changed:
 		return 1
-	case Connect:
+	case Connect, Write, Unix:
 		return 2
-	case Later:
+	case Read:
 		return 3
+	case Later:
+		return 4
 	}
-	return 4
+	return 5
 }
 
 // Event is one thing that was blocked, as often as it happened.
@@ -48,6 +53,12 @@ type Event struct {
 	Hint   string // what would allow it; "" when nothing sensible does
 	Keep   string // of Later: what would keep it from changing; "" when nothing does
 	Count  int
+
+	// Of what a process did, who and how: its number outside of the sandbox, the base
+	// name of its program and the system call. 0 and "" when it is not known.
+	PID     int
+	Program string
+	Call    string
 }
 
 // Report is how a run ended.
