@@ -43,6 +43,7 @@ import (
 // placeholders are those that one run relies on.
 type placeholders struct {
 	dir     string // of the journals
+	pool    *pool
 	journal *os.File
 	locks   map[string]int // the folders, open, by their paths
 }
@@ -75,8 +76,9 @@ type rests struct {
 // makePlaceholders makes what the plan names, and holds on to what it rests on: the
 // folders in which that could be a placeholder of another run are locked too.
 func makePlaceholders(stateDir string, wanted []Make, on rests) (_ *placeholders, err error) {
-	p := &placeholders{dir: stateDir, locks: map[string]int{}}
+	p := &placeholders{dir: stateDir, locks: map[string]int{}, pool: openPool(stateDir)}
 	defer func() {
+		p.pool.close()
 		if err != nil {
 			p.release()
 		}
@@ -243,7 +245,9 @@ func (p *placeholders) make(wanted []Make) error {
 		switch {
 		case err != nil:
 		case e.Form == PlaceholderDir:
-			err = unix.Mkdirat(at.folder, at.name, 0o755)
+			if !p.pool.take(at) {
+				err = unix.Mkdirat(at.folder, at.name, 0o755)
+			}
 		case e.Form == PlaceholderFile:
 			err = makeNode(at, unix.S_IFREG|0o644)
 		case e.Form == PlaceholderSocket:
@@ -398,7 +402,9 @@ func sweep(dir string, open map[string]int) {
 			others = true
 		}
 	}
-	kept := removeAll(all, open, others)
+	pool := openPool(dir)
+	defer pool.close()
+	kept := removeAll(all, open, others, pool)
 	for _, run := range runs {
 		if !slices.ContainsFunc(run.entries, func(e Make) bool { return kept[e.Path] }) {
 			_ = os.Remove(run.name)
@@ -447,8 +453,8 @@ const (
 
 // removeAll removes placeholders as far as nobody holds their folders, and names
 // those that had to stay. With others, there are journals that could not be read: what is
-// left in a folder may be of theirs.
-func removeAll(entries []Make, open map[string]int, others bool) (kept map[string]bool) {
+// left in a folder may be of theirs. Folders go to the pool.
+func removeAll(entries []Make, open map[string]int, others bool, pool *pool) (kept map[string]bool) {
 	alone := map[string]int{}
 	defer func() {
 		for _, folder := range alone {
@@ -487,6 +493,7 @@ func removeAll(entries []Make, open map[string]int, others bool) (kept map[strin
 		case up == held, e.Form == PlaceholderDir && take(e.Path) == held:
 			kept[e.Path] = true
 		case up == gone:
+		case e.Form == PlaceholderDir && pool.put(node{up, filepath.Base(e.Path)}, alone[e.Path]):
 		case !removePlaceholder(node{up, filepath.Base(e.Path)}, e.Form),
 			others && e.Form == PlaceholderDir && standsFor(node{up, filepath.Base(e.Path)}, e.Form):
 			kept[e.Path] = true

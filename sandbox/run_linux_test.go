@@ -138,6 +138,25 @@ func wantEmpty(t *testing.T, dir string) {
 	}
 }
 
+// wantNoJournals looks into the folder of journals: what is in the pool stays, and is
+// empty folders.
+func wantNoJournals(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Name() != "folders" {
+			t.Errorf("%s holds %v, want no journals", dir, e)
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	slots, _ := os.ReadDir(filepath.Join(dir, "folders"))
+	for _, e := range slots {
+		wantEmpty(t, filepath.Join(dir, "folders", e.Name()))
+	}
+}
+
 func TestWritesStayInTheRoots(t *testing.T) {
 	work, outside := folder(t), folder(t)
 	write(t, filepath.Join(outside, "f"), "old")
@@ -201,7 +220,7 @@ func TestProtectedNames(t *testing.T) {
 			t.Errorf("%s is there afterwards", gone)
 		}
 	}
-	wantEmpty(t, b.spec.StateDir)
+	wantNoJournals(t, b.spec.StateDir)
 }
 
 func TestPlaceholdersAreShared(t *testing.T) {
@@ -253,7 +272,7 @@ func TestPlaceholdersOfAKilledRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantEmpty(t, work)
-	wantEmpty(t, state)
+	wantNoJournals(t, state)
 }
 
 // A run that was killed found the folder that an earlier one had left, and made
@@ -275,7 +294,7 @@ func TestPlaceholdersOfTwoKilledRuns(t *testing.T) {
 		}
 		sweep(state, nil)
 		wantEmpty(t, work)
-		wantEmpty(t, state)
+		wantNoJournals(t, state)
 	}
 }
 
@@ -299,7 +318,7 @@ func TestPlaceholderAroundThoseOfALivingRun(t *testing.T) {
 	}
 	living.release()
 	wantEmpty(t, work)
-	wantEmpty(t, state)
+	wantNoJournals(t, state)
 }
 
 // What is in the folder that a killed run left is of a run whose journal cannot be read
@@ -320,7 +339,7 @@ func TestPlaceholderAroundThoseOfALockedJournal(t *testing.T) {
 	journals[1].Close()
 	sweep(state, nil)
 	wantEmpty(t, work)
-	wantEmpty(t, state)
+	wantNoJournals(t, state)
 }
 
 // Two runs that find nothing both make a folder and something in it: the end of the one
@@ -342,7 +361,7 @@ func TestPlaceholdersOfTwoFirstRuns(t *testing.T) {
 	}
 	runs[1].release()
 	wantEmpty(t, work)
-	wantEmpty(t, state)
+	wantNoJournals(t, state)
 }
 
 // What a run found may be the placeholder of another one, whose end does not take it away:
@@ -381,7 +400,7 @@ func TestPlaceholdersThatAreFound(t *testing.T) {
 	}
 	t.Cleanup(func() { // after the releases
 		wantEmpty(t, work)
-		wantEmpty(t, state)
+		wantNoJournals(t, state)
 	})
 }
 
@@ -486,7 +505,7 @@ func TestPlaceholdersOfManyAtOnce(t *testing.T) {
 		}
 		runs.Wait()
 		wantEmpty(t, work)
-		wantEmpty(t, state)
+		wantNoJournals(t, state)
 	}
 }
 
@@ -507,7 +526,7 @@ func TestManyRunsInOneFolder(t *testing.T) {
 	}
 	runs.Wait()
 	wantEmpty(t, work)
-	wantEmpty(t, state)
+	wantNoJournals(t, state)
 }
 
 // A closed folder of one's own could be opened by the command; nothing can be made

@@ -74,8 +74,11 @@ func (o *Order) checkPrivileges() error {
 		if err != nil || n != 0 && (c != unix.CAP_SETFCAP || !o.keepSetfcap()) {
 			return fmt.Errorf("capability %d is left to get (%w)", c, orNothing(err))
 		}
-		if n, err = unix.PrctlRetInt(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, c, 0, 0); err != nil || n != 0 {
-			return fmt.Errorf("capability %d is ambient (%w)", c, orNothing(err))
+	}
+	// Ambient ones are always both permitted and inheritable, see capabilities(7).
+	if o.keepSetfcap() {
+		if n, err := unix.PrctlRetInt(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, unix.CAP_SETFCAP, 0, 0); err != nil || n != 0 {
+			return fmt.Errorf("a capability is ambient (%w)", orNothing(err))
 		}
 	}
 	return nil

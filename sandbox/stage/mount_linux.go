@@ -166,6 +166,9 @@ func (o *Order) coverKernel() error {
 		return nil
 	}
 	for _, path := range kernelPaths {
+		if path == "/sys" && !o.Writable {
+			continue // it is read-only with everything else, and has many mounts
+		}
 		if err := remount(path, attrReadOnly); err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}

@@ -80,6 +80,9 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.work) }()
+	if b.srt, err = installed(b.srt, b.dir("installed")); err != nil {
+		return err
+	}
 	b.home = b.dir("home")
 	fmt.Fprintf(out, "%-52s %12s %12s %10s   %s\n", "", "without", "with srt", "", "target")
 	for _, part := range parts {
@@ -91,6 +94,18 @@ func run(args []string, out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// installed copies a binary as install.sh does. The linker writes through a memory map,
+// which leaves a binary in the page cache in pages of the smallest size; one that was
+// copied or read from the disk starts half a millisecond faster.
+func installed(binary, dir string) (string, error) {
+	data, err := os.ReadFile(binary)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "srt")
+	return path, os.WriteFile(path, data, 0o700) //nolint:gosec // a program
 }
 
 // row prints a line of the table.
