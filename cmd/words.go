@@ -348,6 +348,10 @@ func sayOpens(h config.Held) string {
 		return "the configuration of repositories can be written, and git runs what it says"
 	case "network.allowed_domains":
 		return "connections to it"
+	case "network.forward_loopback":
+		return "the command reaches this port of this machine"
+	case "network.listen":
+		return "this machine reaches the command on this port"
 	case "network.allow_unix_sockets", "network.allow_all_unix_sockets":
 		return "connections to programs of this machine"
 	case "network.parent_proxy", "network.mitm_proxy", "network.http_proxy_port", "network.socks_proxy_port":

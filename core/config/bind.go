@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -359,7 +360,7 @@ func (b *binder) credentials(creds *node) {
 func (b *binder) credential(n *node, name, key string) Credential {
 	cr := Credential{
 		Name: n.get(name).text(), Mask: n.get("mode").text() == "mask",
-		Extract: n.get("extract").text(), OnExtractNoMatch: firstOf(n.get("onExtractNoMatch").text(), "warn"),
+		Extract: n.get("extract").text(), OnExtractNoMatch: cmp.Or(n.get("onExtractNoMatch").text(), "warn"),
 		Decode: n.get("decode").text(), MaskDuplicates: n.get("maskDuplicates").truth(),
 		Rule: policy.Rule{Text: n.get(name).text(), Origin: b.origin(n, key), Reason: "it holds a credential"},
 	}

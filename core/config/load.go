@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -433,10 +434,10 @@ func (b *binder) domains(rules []policy.Rule, denied bool) error {
 	net := &b.c.Network
 	for _, r := range rules {
 		if msg := dottedEntry(denied)(r.Text); msg != "" {
-			return &Error{File: firstOf(r.Origin.Key, r.Origin.File), Msg: fmt.Sprintf("%q: %s", r.Text, msg)}
+			return &Error{File: cmp.Or(r.Origin.Key, r.Origin.File), Msg: fmt.Sprintf("%q: %s", r.Text, msg)}
 		}
 		if msg := inertDomain(denied)(r.Text); msg != "" {
-			return &Error{File: firstOf(r.Origin.Key, r.Origin.File), Msg: msg, Hint: inertHint}
+			return &Error{File: cmp.Or(r.Origin.Key, r.Origin.File), Msg: msg, Hint: inertHint}
 		}
 		p, err := policy.ParseDottedDomain(r.Text, denied)
 		if err != nil {

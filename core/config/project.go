@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -180,7 +181,7 @@ func heldNote(p *ProjectFile) string {
 	if more := len(keys) - most; more > 1 {
 		keys = append(keys[:most], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("%s %s: what it opens (%s) does not count; srt trust shows it and asks", p.Shown, firstOf(p.Doubt, "is not trusted"), strings.Join(keys, ", "))
+	return fmt.Sprintf("%s %s: what it opens (%s) does not count; srt trust shows it and asks", p.Shown, cmp.Or(p.Doubt, "is not trusted"), strings.Join(keys, ", "))
 }
 
 // projectDir is the folder that relative paths of a project's file begin in.

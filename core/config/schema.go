@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -121,13 +122,13 @@ func (v *validator) value(n *node, s *spec, path []string) {
 	switch s.shape {
 	case shapeBool:
 		if n.kind != kindBool {
-			v.mistyped(n, path, "boolean", "true or false", firstOf(s.example, "true"))
+			v.mistyped(n, path, "boolean", "true or false", cmp.Or(s.example, "true"))
 		}
 	case shapeInt, shapeFloat:
 		v.number(n, s, path)
 	case shapeString:
 		if n.kind != kindString {
-			v.mistyped(n, path, "string", "a string", firstOf(s.example, `"…"`))
+			v.mistyped(n, path, "string", "a string", cmp.Or(s.example, `"…"`))
 			return
 		}
 		v.stringChecks(n, s, path)
@@ -135,7 +136,7 @@ func (v *validator) value(n *node, s *spec, path []string) {
 		v.enum(n, s, path)
 	case shapeList:
 		if n.kind != kindList {
-			v.mistyped(n, path, "array", "a list", firstOf(s.example, "[…]"))
+			v.mistyped(n, path, "array", "a list", cmp.Or(s.example, "[…]"))
 			return
 		}
 		if s.nonEmpty && len(n.list) == 0 {
@@ -194,7 +195,7 @@ func (v *validator) number(n *node, s *spec, path []string) {
 
 func (v *validator) stringChecks(n *node, s *spec, path []string) {
 	if s.nonEmpty && n.str == "" {
-		v.fail(path, n.line, firstOf(s.empty, v.say("String must contain at least 1 character(s)", "the string is empty")), "")
+		v.fail(path, n.line, cmp.Or(s.empty, v.say("String must contain at least 1 character(s)", "the string is empty")), "")
 	}
 	if strings.ContainsRune(n.str, 0) && v.toml {
 		v.fail(path, n.line, "the string has a NUL", "")
@@ -408,13 +409,4 @@ func keyHint(key string, path []string, known map[string]string) string {
 		where = "[" + strings.Join(path, ".") + "]"
 	}
 	return where + " knows " + strings.Join(names, ", ")
-}
-
-func firstOf(s ...string) string {
-	for _, x := range s {
-		if x != "" {
-			return x
-		}
-	}
-	return ""
 }
