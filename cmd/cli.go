@@ -18,6 +18,7 @@ type tree struct {
 	Bare       bareVerb       `cmd:"" hidden:"" default:"withargs" help:"Run a command in a sandbox."`
 	Run        runVerb        `cmd:"" help:"Run a command in a sandbox, with rules of its own."`
 	Route      routeVerb      `cmd:"" help:"Run a command in a sandbox if a rule or a preset matches it, else as it is."`
+	Git        gitVerb        `cmd:"" help:"Run git with its hooks in a sandbox."`
 	Init       initVerb       `cmd:"" help:"Print the integration of a shell, for its start-up file."`
 	Install    installVerb    `cmd:"" help:"Put the integration into the start-up file of your shell."`
 	Uninstall  uninstallVerb  `cmd:"" help:"Take it out again."`

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/srt-sh/srt/hooks"
 )
 
 // Exit statuses of srt's own.
@@ -40,6 +42,9 @@ func (t streams) Write(text []byte) (int, error) {
 // status. The streams are handed to the command as they are.
 func Main(args []string, in, out, errw *os.File) int {
 	t := streams{in: in, out: out, err: errw, lost: new(error)}
+	if hook, views := hooks.Called(args); hook {
+		return t.gitHook(views, args)
+	}
 	if name := shimName(args); name != "" {
 		return t.route(append([]string{name}, args[1:]...))
 	}
@@ -55,6 +60,9 @@ func Main(args []string, in, out, errw *os.File) int {
 	}
 	if !line.help && line.verb == "route" {
 		return t.route(afterDashes(line.rest))
+	}
+	if !line.help && line.verb == "git" {
+		return t.git(afterDashes(line.rest))
 	}
 	status := t.verb(line, args)
 	if *t.lost != nil && status == statusOK {

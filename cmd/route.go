@@ -51,15 +51,34 @@ func (t streams) route(argv []string) int {
 			return t.run(line)
 		}
 	}
+	if filepath.Base(argv[0]) == "git" && !core.Inside() {
+		return t.git(argv[1:])
+	}
+	return t.become(argv)
+}
+
+// become runs a command as it is, in the place of this process.
+func (t streams) become(argv []string) int {
 	program, err := core.FindProgram(argv[0])
 	if err != nil {
 		return t.fail(err)
 	}
+	return t.replace(program, argv)
+}
+
+// replace runs a program with its words, the first of them its name, in the place of
+// this process.
+func (t streams) replace(program string, argv []string) int {
 	depth, environ := depthOf(os.Environ(), argv[0])
 	if depth > maxDepth {
 		return t.fail(usageError{text: sayRouteLoop(argv[0], program), hint: hintRouteLoop})
 	}
-	err = syscall.Exec(program, argv, environ)
+	return t.exec(program, argv, environ)
+}
+
+// exec is the end of this process, if it can be.
+func (t streams) exec(program string, argv, environ []string) int {
+	err := syscall.Exec(program, argv, environ)
 	// A script without a first line that names its interpreter is one of sh, for
 	// shells and for execvp(3).
 	if errors.Is(err, syscall.ENOEXEC) {

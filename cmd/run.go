@@ -28,6 +28,16 @@ func (t streams) run(line *runLine) int {
 		o.Control = control
 	}
 	o.Keep = inherited(namesOf(line), os.Getenv("MAKEFLAGS"), line.controlFD)
+	where, once := "your settings", true
+	if line.settings != nil {
+		where, once = *line.settings, false
+	}
+	return t.runWith(o, where, once)
+}
+
+// runWith runs what o says. where names the settings that would allow what was blocked,
+// once says whether an option of run would too.
+func (t streams) runWith(o core.Options, where string, once bool) int {
 	if o.Logf != nil {
 		t.debugRun(o)
 	}
@@ -43,10 +53,6 @@ func (t streams) run(line *runLine) int {
 		return t.fail(err)
 	}
 	if len(report.Events) > 0 || report.Dropped > 0 {
-		where, once := "your settings", true
-		if line.settings != nil {
-			where, once = *line.settings, false
-		}
 		t.summary(report, where, once)
 	}
 	return report.Code

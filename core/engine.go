@@ -106,6 +106,7 @@ func (e *engine) load() error {
 		say("%q stays read-only, since \".\" would open all of it: go into a project, or give it with srt run --yes", dir)
 	}
 	e.cfg.LocalAddrs = localAddrs
+	openTrees(e.cfg, e.o.Trees)
 	openRepositories(e.cfg)
 	decided, err := e.cfg.Policy()
 	if err != nil {
@@ -129,7 +130,7 @@ func (e *engine) configOptions() config.Options {
 		Home: e.o.Home, Dir: e.o.Dir, Getenv: get,
 		Settings: e.o.Settings, SettingsSet: e.o.Settings != "",
 		NoProject: e.o.NoProject, Repository: Repository,
-		Flags: e.o.Flags, Yes: e.o.Yes, Unasked: e.o.Preset == "",
+		Flags: e.o.Flags, Yes: e.o.Yes, Unasked: e.o.Preset == "" || e.o.Unasked,
 	}
 	if e.o.Preset != "none" && (e.o.Preset != "" || e.o.Settings == "" && e.o.Line == "") {
 		options.Preset = func(rules []config.Command) (*config.Preset, error) {

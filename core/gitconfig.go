@@ -282,15 +282,22 @@ func (g *gitPaths) of(dotGit string) ([]sandbox.RepoPath, error) {
 	return s.paths(g, bases, g.general), nil
 }
 
-// protect names all that is to protect for a repository: what of says, and the HEAD
-// that its work tree does not have. With it, and without .git/HEAD, the work tree would
-// be a repository in itself, whose configuration nothing protects.
+// protect names all that is to protect for a repository: what of says, and a part of a
+// git folder that its work tree does not have. With all of them, and without .git/HEAD,
+// the work tree would be a repository in itself, whose configuration nothing protects.
+// HEAD comes last: a file of that name would make git ask which of the two is meant.
 func (g *gitPaths) protect(dotGit string) ([]sandbox.RepoPath, error) {
 	paths, err := g.of(dotGit)
-	if head := filepath.Join(filepath.Dir(dotGit), "HEAD"); err == nil && filepath.Base(dotGit) == ".git" && !exists(head) {
-		paths = append(paths, sandbox.RepoPath{Path: head, Absent: sandbox.PlaceholderSocket, Reason: "with it, the folder would be a repository of its own"})
+	if err != nil || filepath.Base(dotGit) != ".git" {
+		return paths, err
 	}
-	return paths, err
+	for _, part := range []string{"refs", "objects", "HEAD"} {
+		if part = filepath.Join(filepath.Dir(dotGit), part); !exists(part) {
+			paths = append(paths, sandbox.RepoPath{Path: part, Absent: sandbox.PlaceholderSocket, Reason: "with it, the folder could be a repository of its own"})
+			break
+		}
+	}
+	return paths, nil
 }
 
 func exists(path string) bool {
@@ -345,12 +352,7 @@ func (g *gitPaths) runs(dotGit string, known func(dir string) bool) []string {
 func (s *gitSettings) risky() []string {
 	var keys []string
 	for _, e := range s.commands {
-		usual := strings.HasPrefix(e.name, "filter.lfs.") && slices.Contains([]string{"git-lfs clean -- %f", "git-lfs smudge -- %f", "git-lfs filter-process"}, e.value)
-		switch strings.ToLower(e.value) {
-		case "", "true", "false", "yes", "no", "on", "off", "0", "1":
-			usual = true
-		}
-		if !usual && !slices.Contains(keys, e.name) {
+		if !usualValue(e.name, e.value) && !slices.Contains(keys, e.name) {
 			keys = append(keys, e.name)
 		}
 	}
@@ -373,14 +375,29 @@ func runsValue(key, value string) bool {
 	switch key {
 	case "core.fsmonitor", "core.sshcommand", "core.editor", "core.pager", "core.askpass", "core.gitproxy", "core.alternaterefscommand",
 		"sequence.editor", "diff.external", "interactive.difffilter", "uploadpack.packobjectshook", "gpg.program", "credential.helper",
-		"sendemail.sendmailcmd", "trailer.command":
+		"trailer.command", "gc.recentobjectshook", "imap.tunnel", "instaweb.httpd", "lfs.standalonetransferagent":
 		return true
+	case "protocol.allow":
+		return value == "always" // of ext:: too, whose URL is a command
 	}
 	section, rest, _ := strings.Cut(key, ".")
 	name := rest[strings.LastIndexByte(rest, '.')+1:]
 	switch section {
 	case "alias":
-		return strings.HasPrefix(value, "!")
+		// The words of an alias may be options of git itself, such as -c.
+		return strings.HasPrefix(value, "!") || strings.HasPrefix(strings.TrimSpace(value), "-")
+	case "hook":
+		return name == "command" // git 2.54, whatever the event
+	case "tar":
+		return name == "command"
+	case "guitool":
+		return name == "cmd"
+	case "protocol":
+		return name == "allow" && value == "always" && strings.HasPrefix(rest, "ext.")
+	case "lfs":
+		return strings.HasPrefix(rest, "customtransfer.") && name == "path" || strings.HasPrefix(rest, "extension.") && (name == "clean" || name == "smudge")
+	case "sendemail":
+		return slices.Contains([]string{"sendmailcmd", "tocmd", "cccmd", "headercmd"}, name) || name == "smtpserver" && filepath.IsAbs(value)
 	case "pager":
 		return true
 	case "filter":

@@ -42,6 +42,13 @@ type Options struct {
 	// Preset is the name of a preset, "none", or "" for the one whose rule matches
 	// Args; with Settings or Line none applies by itself.
 	Preset string
+	// Unasked tells that it was not the user who named Preset: as one whose rule matches,
+	// it leaves the home folder closed.
+	Unasked bool
+	// Trees are folders that may be written as the working folder may, each by its name:
+	// that of a repository, where Dir is somewhere below. The home folder and what it
+	// lies in stay closed.
+	Trees []string
 	// Flags are rules on top of all files.
 	Flags config.Flags
 	// Yes allows "." as a write root where that opens the home folder.

@@ -9,6 +9,19 @@ import (
 	"github.com/srt-sh/srt/core/policy"
 )
 
+// openTrees adds write roots by their names.
+func openTrees(cfg *config.Config, trees []string) {
+	for _, tree := range trees {
+		if place, err := filepath.EvalSymlinks(tree); err != nil || place == "/" || strings.HasPrefix(cfg.Home+"/", place+"/") {
+			continue
+		}
+		cfg.Filesystem.Paths = append(cfg.Filesystem.Paths, policy.PathEntry{
+			Kind: policy.AllowWrite, Literal: true,
+			Rule: policy.Rule{Text: tree, Reason: "the repository that git works in", Origin: policy.Origin{Key: "repository"}},
+		})
+	}
+}
+
 // openRepositories adds, for each write root that is a linked work tree or a
 // submodule, the folder where its repository is kept: without, git could look and not
 // commit. What is protected in any .git is protected there.

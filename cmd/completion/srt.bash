@@ -21,7 +21,7 @@ _srt() {
             [[ ${COMP_WORDS[i]-} == = ]] && ((++i))
             ;;
         -*) ;;
-        run | route | init | install | uninstall | status | explain | doctor | config | trust | untrust | preset | version | completion)
+        run | route | git | init | install | uninstall | status | explain | doctor | config | trust | untrust | preset | version | completion)
             [[ -n $verb ]] && break
             verb=$word
             if [[ $verb == route ]]; then
@@ -40,6 +40,10 @@ _srt() {
 
     case $verb in
     '' | run | route | explain) ;;
+    git)
+        _srt_command "$i"
+        return
+        ;;
     *)
         _srt_verb "$verb" "$((i + 1))" "$current"
         return
@@ -77,7 +81,7 @@ _srt() {
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -z $verb ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'run route init install uninstall status explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'run route git init install uninstall status explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
     else
         _srt_command "$COMP_CWORD"
     fi

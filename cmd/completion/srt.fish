@@ -88,6 +88,7 @@ complete -c srt -n __srt_first -s h -l help -d 'Show help'
 complete -c srt -n __srt_first -s V -l version -d 'Show the version'
 
 complete -c srt -n __srt_first -a run -d 'Run a command, with rules of its own'
+complete -c srt -n __srt_first -a git -d 'Run git with its hooks in a sandbox'
 complete -c srt -n __srt_first -a route -d 'Run a command in a sandbox if a rule or a preset matches it'
 complete -c srt -n __srt_first -a init -d 'Print the integration of a shell'
 complete -c srt -n __srt_first -a install -d 'Put the integration into the start-up file of your shell'

@@ -35,6 +35,7 @@ _srt() {
     local -a verbs
     verbs=(
       'run:run a command, with rules of its own'
+      'git:run git with its hooks in a sandbox'
       'route:run a command in a sandbox if a rule or a preset matches it'
       'init:print the integration of a shell'
       'install:put the integration into the start-up file of your shell'

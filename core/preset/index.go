@@ -102,6 +102,14 @@ func index() []Preset {
 			Extends: []string{"base"},
 		},
 		{
+			Name: "git", Description: "git in a repository whose configuration runs something: the repository, no network",
+			Extends: []string{"base"},
+		},
+		{
+			Name: "git-hooks", Description: "hooks of git: the repository and pre-commit's environments, no network",
+			Extends: []string{"base"},
+		},
+		{
 			Name: "script", Description: "a script from elsewhere, as of curl … | sh: a private TMPDIR, no network",
 			Extends: []string{"base"},
 		},

@@ -1,0 +1,8 @@
+// Package hooks holds what runs other people's code without a shell of the user's in
+// between: the hooks of git.
+//
+// It guarantees that what it says about a repository is read from files and never asked
+// of git, which would run what the repository says; that a hook gets the arguments, the
+// input and the environment that git gave it; and that a hook which is not known to be
+// there is not run at all.
+package hooks
