@@ -16,7 +16,7 @@ func shellMeasures(here session) []core.Measure {
 	if core.Inside() {
 		return []core.Measure{{Name: "shell integration", OK: true, Detail: sayInside}}
 	}
-	values, err := shellValues()
+	values, err := shellValues(shellGit())
 	if values.Srt == "" {
 		return []core.Measure{{Name: "shell integration", Detail: err.Error()}}
 	}

@@ -11,10 +11,12 @@ import (
 	"github.com/srt-sh/srt/core"
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/preset"
+	"github.com/srt-sh/srt/hooks"
 	"github.com/srt-sh/srt/shellinit"
 )
 
 type initVerb struct {
+	Git   string `enum:"hooks,all,off" default:"hooks" placeholder:"WHAT" help:"What the function of git sends to srt git: hooks, all or off. By default what may run hooks."`
 	Names bool   `hidden:"" help:"Make the shims, and print the names alone: what a running shell asks for."`
 	Shell string `arg:"" enum:"zsh,bash,fish" help:"The shell: zsh, bash or fish."`
 }
@@ -25,7 +27,7 @@ func (v *initVerb) Run(t streams) error {
 	if core.Inside() {
 		return nil
 	}
-	values, err := shellValues()
+	values, err := shellValues(v.Git)
 	if values.Srt == "" || err != nil && v.Names {
 		return err // a running shell keeps the names that it has
 	}
@@ -54,8 +56,8 @@ func (v *initVerb) Run(t streams) error {
 // shellValues are what the integration is filled in with. Settings that cannot be used
 // must not leave a shell without it, since a repository that the shell starts in may
 // have some: an error with values says what is wrong with them, and the names are the
-// others. srt route then refuses to run anything.
-func shellValues() (values shellinit.Values, err error) {
+// others. srt route then refuses to run anything. git says what goes to srt git.
+func shellValues(git string) (values shellinit.Values, err error) {
 	srt, err := ownPath()
 	if err != nil {
 		return values, err
@@ -64,7 +66,7 @@ func shellValues() (values shellinit.Values, err error) {
 	if o.Home == "" {
 		return values, err
 	}
-	values = shellinit.Values{Srt: srt, Shims: shellinit.ShimDir(o.Home, os.Getenv)}
+	values = shellinit.Values{Srt: srt, Shims: shellinit.ShimDir(o.Home, os.Getenv), Git: git, Reads: hooks.ReadCommands()}
 	set, err := preset.Open(core.PresetEnv(o.Home, o.Dir, os.Getenv))
 	if err != nil {
 		set, _ = preset.Open(preset.Env{}) // the built-in ones, which no file can spoil

@@ -25,7 +25,7 @@ type uninstallVerb struct{ installFlags }
 
 // Run writes the line that starts the integration into the shell's start-up file.
 func (v *installVerb) Run(t streams) error {
-	values, err := shellValues()
+	values, err := shellValues(shellGit())
 	if values.Srt == "" {
 		return err
 	}

@@ -15,6 +15,17 @@ const (
 	foreignVariable = "_SRT_FOREIGN" // what stands before its functions, a line each: "function npm", "alias npm=sudo npm"
 )
 
+// gitVariable is what the function of git sends to srt git, as shellinit has it.
+const gitVariable = "_SRT_GIT"
+
+// shellGit is that of the shell that asks, or what it would be by default.
+func shellGit() string {
+	if git := os.Getenv(gitVariable); git == shellinit.GitAll || git == shellinit.GitOff {
+		return git
+	}
+	return shellinit.GitHooks
+}
+
 // session is what the shell that asks has told of itself.
 type session struct {
 	shell, state, srt string // "" if nothing was told
@@ -41,7 +52,7 @@ func (*statusVerb) Run(t streams) error {
 		t.answer(sayInside)
 		return nil
 	}
-	values, err := shellValues()
+	values, err := shellValues(shellGit())
 	if values.Srt == "" {
 		return err
 	}
@@ -69,6 +80,9 @@ func (*statusVerb) Run(t streams) error {
 	for _, shell := range shellinit.Shells() {
 		file := shellinit.StartFile(shell, home, os.Getenv)
 		row(shell, sayStartFile(file, shellinit.Installed(file)), true)
+	}
+	if here.shell != "" {
+		row("git", sayGitFunction(values), true)
 	}
 	row("names", strings.Join(values.Names, " "), true)
 	for _, line := range here.foreign {

@@ -245,6 +245,9 @@ func chosenLines(x *core.Explanation, o core.Options) []string {
 	case x.Matched != "":
 		return []string{x.Matched + ", of the preset"}
 	}
+	if filepath.Base(x.Args[0]) == "git" {
+		return []string{"none: the shell integration runs it as srt git does, with its hooks in a sandbox"}
+	}
 	return []string{"none: the shell integration runs it without a sandbox"}
 }
 
@@ -426,7 +429,9 @@ a program.
 	case "install", "uninstall":
 		verb += " [--shell zsh|bash|fish] [--dry-run] [--yes]"
 	case "init":
-		verb += " zsh|bash|fish"
+		verb += " [--git=hooks|all|off] zsh|bash|fish"
+	case "git":
+		verb += " [WORD]…"
 	case "completion":
 		verb += " bash|zsh|fish"
 	case "config", "preset":

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -88,18 +89,19 @@ func (l GitLine) Dir(dir string) string {
 	return filepath.Clean(dir)
 }
 
-// Reads reports whether a command can run no hook but post-index-change. What is not
-// known, such as an alias or a command that is a program of its own, may run any.
-func (l GitLine) Reads() bool {
-	switch l.Command {
-	case "annotate", "blame", "cat-file", "check-attr", "check-ignore", "check-mailmap", "check-ref-format", "cherry",
+// ReadCommands are the commands of git that can run no hook but post-index-change.
+func ReadCommands() []string {
+	return []string{
+		"annotate", "blame", "cat-file", "check-attr", "check-ignore", "check-mailmap", "check-ref-format", "cherry", "config",
 		"count-objects", "describe", "diff", "diff-files", "diff-index", "diff-tree", "for-each-ref", "fsck", "grep", "help",
 		"log", "ls-files", "ls-remote", "ls-tree", "merge-base", "name-rev", "rev-list", "rev-parse", "shortlog", "show",
-		"show-branch", "show-ref", "status", "var", "verify-commit", "verify-tag", "version", "whatchanged", "config":
-		return true
+		"show-branch", "show-ref", "status", "var", "verify-commit", "verify-tag", "version", "whatchanged",
 	}
-	return false
 }
+
+// Reads reports whether the command is one of [ReadCommands]. What is not known, such as
+// an alias or a program of its own, may run any hook.
+func (l GitLine) Reads() bool { return slices.Contains(ReadCommands(), l.Command) }
 
 // Harmless reports whether git runs nothing of a repository for this command, whatever
 // the repository's configuration says.

@@ -115,7 +115,7 @@ func CheckShims(v Values) Faults {
 func (v Values) shimmed() []string {
 	var names []string
 	for _, name := range v.Names {
-		if !strings.Contains(name, "/") && !interpreter(name) {
+		if !strings.Contains(name, "/") && (!interpreter(name) || name == "git" && slices.Contains(v.Whole, name)) {
 			names = append(names, name)
 		}
 	}

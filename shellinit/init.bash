@@ -1,5 +1,5 @@
-# srt for bash. Above are _srt_bin, _srt_shims, _srt_names and _srt_whole. It also reads where
-# set -eu holds.
+# srt for bash. Above are _srt_bin, _srt_shims, _srt_names, _srt_whole, _srt_git and _srt_reads. It
+# also reads where set -eu holds.
 # shellcheck shell=bash disable=SC2154,SC2016,SC2317
 
 _srt_gone() {
@@ -33,6 +33,26 @@ _srt_piped() {
     [[ ! -t 0 ]]
 }
 
+# True where git runs no hooks, by the name of its command. srt git looks closer.
+_srt_plain() {
+    local word skip=
+    for word; do
+        if [[ -n $skip ]]; then
+            skip=
+            continue
+        fi
+        case $word in
+        -C | -c | --git-dir | --work-tree | --namespace | --config-env | --super-prefix | --attr-source | --shallow-file) skip=1 ;;
+        -*) ;;
+        *)
+            [[ $_srt_reads == *" $word "* ]]
+            return
+            ;;
+        esac
+    done
+    return 0
+}
+
 # True where python may run what a preset is about: a module, or setup.py. srt route
 # looks closer.
 _srt_module() {
@@ -51,9 +71,11 @@ _srt_function() {
     [[ $_srt_whole == *" $1 "* ]] && free=$route
     case $1 in
     bash | sh) text="if _srt_piped \"\$@\"; then $run; elif [[ \${1-} == configure || \${1-} == */configure ]]; then $route; else $free; fi" ;;
+    git) text="if _srt_plain \"\$@\"; then $free; elif [[ -x \$_srt_bin ]]; then \"\$_srt_bin\" git -- \"\$@\"; else _srt_gone git; fi" ;;
     python | python3 | python3.*) text="if _srt_module \"\$@\"; then $route; else $free; fi" ;;
     *) text=$route ;;
     esac
+    [[ $1 == git && $free == "$route" ]] && text=$route
     builtin eval "function $1 { ${text//NAME/$1}; }"
 }
 
@@ -133,7 +155,7 @@ _srt_head() {
 _srt_ask() {
     local text names n IFS=' '
     _srt_seen=$PATH _srt_stale=''
-    text=$("$_srt_bin" init --names bash 2>/dev/null) || return 0
+    text=$("$_srt_bin" init --names --git="$_srt_git" bash 2>/dev/null) || return 0
     [[ -n $text ]] || return 0
     names=${text%%$'\n'*} text=${text#*$'\n'}
     for n in "${_srt_names[@]}"; do
@@ -298,7 +320,7 @@ srt() {
         # Without it another srt may be there that can tell.
         text=$_srt_bin
         [[ -x $text ]] || text=$(builtin type -P srt) || text=$_srt_bin
-        _SRT_SHELL="bash $_srt_state $_srt_bin" _SRT_FOREIGN=$foreign "$text" "$@"
+        _SRT_GIT=$_srt_git _SRT_SHELL="bash $_srt_state $_srt_bin" _SRT_FOREIGN=$foreign "$text" "$@"
         ;;
     *) "$_srt_bin" "$@" ;;
     esac

@@ -1,4 +1,4 @@
-# srt for fish. Above are _srt_bin, _srt_shims, _srt_names and _srt_whole.
+# srt for fish. Above are _srt_bin, _srt_shims, _srt_names, _srt_whole, _srt_git and _srt_reads.
 #
 # fish waits for a function even where & stands behind it: one called python would hold
 # up start-up files that run python in the background. So shims on the PATH stand for
@@ -47,6 +47,26 @@ function _srt_module
     string match -qr -- '^(-m.*|-[^-].*m|(.*/)?setup\.py)$' $argv
 end
 
+# True where git runs no hooks, by the name of its command. srt git looks closer.
+function _srt_plain
+    set -l skip 0
+    for word in $argv
+        if test $skip = 1
+            set skip 0
+            continue
+        end
+        switch $word
+            case -C -c --git-dir --work-tree --namespace --config-env --super-prefix --attr-source --shallow-file
+                set skip 1
+            case '-*'
+            case '*'
+                contains -- $word $_srt_reads
+                return
+        end
+    end
+    return 0
+end
+
 function _srt_call
     if test -x $_srt_bin
         $_srt_bin $argv[1] -- $argv[2..]
@@ -59,8 +79,9 @@ end
 # _srt_shimmed those that may have one, _srt_bare those that should and have none. No
 # function of fish has a slash in its name.
 function _srt_take
-    set -g _srt_asked (string match -r -- '^(?:bash|sh|php|python|python3|python3\..*)$' $_srt_names)
-    set -g _srt_shimmed (string match -rv -- '^(bash|sh|php|python|python3|python3\..*)$|/' $_srt_names)
+    set -g _srt_asked (string match -r -- '^(?:bash|sh|git|php|python|python3|python3\..*)$' $_srt_names)
+    set -g _srt_shimmed (string match -rv -- '^(bash|sh|git|php|python|python3|python3\..*)$|/' $_srt_names)
+    contains -- git $_srt_whole; and set -ga _srt_shimmed git
     set -g _srt_bare
     for n in $_srt_shimmed
         if not test -e $_srt_shims/$n; and command -q $n
@@ -90,6 +111,11 @@ function _srt_interpreter
                 set route "string match -qr -- '^(.*/)?configure\$' \"\$argv[1]\""
             case 'python*'
                 set route '_srt_module $argv'
+            case git
+                set before "if not contains -- git \$_srt_whole; and not _srt_plain \$argv
+                    if test -x \$_srt_bin; \$_srt_bin git -- \$argv; else; _srt_gone git; end
+                else"
+                set route false
         end
         echo "function _srt_as_$argv[1]
             $before if $route; or contains -- $argv[1] \$_srt_whole
@@ -121,6 +147,7 @@ function _srt_preexec --on-event fish_preexec
         and set -a want (string match 'python*' -- $_srt_asked)
         string match -q '*composer*' -- "$_srt_line"; and set -a want php
     end
+    string match -qr -- '\bgit\b' "$_srt_line"; and set -a want git
     for n in $want
         contains -- $n $_srt_asked; and _srt_interpreter $n
     end
@@ -167,7 +194,7 @@ function _srt_ask
     set -g _srt_stale
     test -x $_srt_bin; or return
     # When srt cannot tell, the names stay.
-    if set -l reply ($_srt_bin init --names fish 2>/dev/null)
+    if set -l reply ($_srt_bin init --names --git=$_srt_git fish 2>/dev/null)
         set -g _srt_names (string split -n ' ' -- $reply[1])
         set -g _srt_whole (string split -n ' ' -- $reply[2])
     end
@@ -250,7 +277,7 @@ function srt
             # Without it another srt may be there that can tell.
             set -l bin $_srt_bin
             test -x $bin; or set bin (command -s srt; or echo $_srt_bin)
-            _SRT_SHELL="fish $_srt_state $_srt_bin" _SRT_FOREIGN=(string join \n -- $foreign | string collect) $bin $argv
+            _SRT_GIT=$_srt_git _SRT_SHELL="fish $_srt_state $_srt_bin" _SRT_FOREIGN=(string join \n -- $foreign | string collect) $bin $argv
         case '*'
             $_srt_bin $argv
     end

@@ -1,4 +1,4 @@
-# srt for zsh. Above are _srt_bin, _srt_shims, _srt_names and _srt_whole; all of it is evaluated
+# srt for zsh. Above are _srt_bin, _srt_shims, _srt_names, _srt_whole, _srt_git and _srt_reads; all of it is evaluated
 # with the options of zsh and without aliases, which the functions keep: what the user
 # has set does not reach them.
 
@@ -17,12 +17,31 @@ function _srt_body {
   local route='if [[ -x $_srt_bin ]]; then "$_srt_bin" route -- NAME "$@"; else _srt_gone NAME; fi'
   local run=${route/route/run} free='command NAME "$@"'
   [[ $_srt_whole == *" $1 "* ]] && free=$route
+  [[ $1 == git && $free == $route ]] && { REPLY=${route//NAME/git}; return }
   case $1 in
     bash|sh) REPLY='if _srt_piped "$@"; then '$run'; elif [[ ${1-} == (configure|*/configure) ]]; then '$route'; else '$free'; fi' ;;
+    git) REPLY='if _srt_plain "$@"; then '$free'; elif [[ -x $_srt_bin ]]; then "$_srt_bin" git -- "$@"; else _srt_gone git; fi' ;;
     python|python3|python3.*) REPLY='if _srt_module "$@"; then '$route'; else '$free'; fi' ;;
     *) REPLY=$route ;;
   esac
   REPLY=${REPLY//NAME/$1}
+}
+
+# True where git runs no hooks, by the name of its command. srt git looks closer.
+function _srt_plain {
+  local word skip=
+  for word; do
+    if [[ -n $skip ]]; then
+      skip=
+      continue
+    fi
+    case $word in
+      -C|-c|--git-dir|--work-tree|--namespace|--config-env|--super-prefix|--attr-source|--shallow-file) skip=1 ;;
+      -*) ;;
+      *) [[ $_srt_reads == *" $word "* ]]; return ;;
+    esac
+  done
+  return 0
 }
 
 # True where python may run what a preset is about: a module, or setup.py. srt route
@@ -120,7 +139,7 @@ function _srt_ask {
   local text n
   local -a names
   typeset -g _srt_seen=$PATH _srt_stale=
-  text=$("$_srt_bin" init --names zsh 2>/dev/null) || return 0
+  text=$("$_srt_bin" init --names --git=$_srt_git zsh 2>/dev/null) || return 0
   [[ -n $text ]] || return 0
   names=(${=text%%$'\n'*})
   text=${text#*$'\n'}
@@ -232,7 +251,7 @@ function srt {
       done
       # Without it another srt may be there that can tell.
       [[ -x $bin ]] || bin=${commands[srt]:-$bin}
-      _SRT_SHELL="zsh $_srt_state $_srt_bin" _SRT_FOREIGN="${(pj:\n:)foreign}" "$bin" "$@"
+      _SRT_GIT=$_srt_git _SRT_SHELL="zsh $_srt_state $_srt_bin" _SRT_FOREIGN="${(pj:\n:)foreign}" "$bin" "$@"
       ;;
     *) "$_srt_bin" "$@" ;;
   esac

@@ -11,9 +11,10 @@ import (
 )
 
 // interpreter reports whether a name gets no shim: every script of its own would pay
-// for one. Functions of most of them look at the arguments first.
+// for one, and so would each prompt for that of git. Functions of most of them look at
+// the arguments first.
 func interpreter(name string) bool {
-	return slices.Contains([]string{"bash", "sh", "python", "python3", "php"}, name) || strings.HasPrefix(name, "python3.")
+	return slices.Contains([]string{"bash", "sh", "git", "python", "python3", "php"}, name) || strings.HasPrefix(name, "python3.")
 }
 
 // names collects the names of commands.
@@ -48,6 +49,9 @@ func (v *Values) SetNames(presets []preset.Preset, rules []config.Command, path 
 				n.add(pattern.Text, true)
 			}
 		}
+	}
+	if (v.Git == GitHooks || v.Git == GitAll) && !slices.Contains(n.all, "git") {
+		n.all = append(n.all, "git")
 	}
 	v.Names, v.Whole = n.all, n.whole
 }

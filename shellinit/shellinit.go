@@ -28,12 +28,21 @@ var fish string
 // Shells are those that there is an integration for.
 func Shells() []string { return []string{"zsh", "bash", "fish"} }
 
+// What the function of git sends to srt git.
+const (
+	GitHooks = "hooks" // what may run hooks
+	GitAll   = "all"   // every command
+	GitOff   = "off"   // nothing: there is no function
+)
+
 // Values are what the scripts are filled in with.
 type Values struct {
 	Srt   string   // the absolute path of srt
 	Shims string   // the folder of the shims
 	Names []string // the names of commands, see SetNames
 	Whole []string // of Names, the interpreters that are routed whatever their arguments are
+	Git   string   // one of the constants above; "" is GitOff
+	Reads []string // the commands of git that run no hooks
 }
 
 // Script is the integration of a shell. It does nothing in a shell that is not
@@ -52,19 +61,29 @@ func Script(shell string, v Values) (string, error) {
 		}
 	}
 	names, whole := strings.Join(v.Names, " "), Quote(v.whole())
+	var reads []string
+	mode := GitOff
+	switch v.Git {
+	case GitHooks:
+		mode, reads = GitHooks, v.Reads
+	case GitAll:
+		mode = GitAll
+	}
+	git := "_srt_git=" + mode + " _srt_reads=" + Quote(" "+strings.Join(reads, " ")+" ") + "\n"
 	switch shell {
 	case "zsh":
 		text := "typeset -g _srt_bin=" + Quote(v.Srt) + " _srt_shims=" + Quote(v.Shims) + "\n" +
-			"typeset -ga _srt_names\n_srt_names=(" + names + ")\ntypeset -g _srt_whole=" + whole + "\n" + zsh
+			"typeset -ga _srt_names\n_srt_names=(" + names + ")\ntypeset -g _srt_whole=" + whole + "\ntypeset -g " + git + zsh
 		return "if [[ -o interactive ]]; then emulate zsh -o no_aliases -c " + Quote(text) + "; fi\n", nil
 	case "bash":
 		return "if [[ $- == *i* ]]; then\n" +
 			"_srt_bin=" + Quote(v.Srt) + " _srt_shims=" + Quote(v.Shims) + "\n" +
-			"_srt_names=(" + names + ") _srt_whole=" + whole + "\n" + bash + "fi\n", nil
+			"_srt_names=(" + names + ") _srt_whole=" + whole + "\n" + git + bash + "fi\n", nil
 	case "fish":
 		return "if status is-interactive\n" +
 			"set -g _srt_bin " + quoteFish(v.Srt) + "\nset -g _srt_shims " + quoteFish(v.Shims) + "\n" +
-			"set -g _srt_names " + names + "\nset -g _srt_whole " + strings.Join(v.Whole, " ") + "\n" + fish + "end\n", nil
+			"set -g _srt_names " + names + "\nset -g _srt_whole " + strings.Join(v.Whole, " ") +
+			"\nset -g _srt_git " + mode + "\nset -g _srt_reads " + strings.Join(reads, " ") + "\n" + fish + "end\n", nil
 	}
 	return "", fmt.Errorf("no integration for the shell %q", shell)
 }
@@ -86,6 +105,11 @@ func (v Values) check() error {
 	for _, name := range slices.Concat(v.Names, v.Whole) {
 		if !plain(name) || reserved(name) {
 			return fmt.Errorf("the name %q cannot be that of a function", name)
+		}
+	}
+	for _, word := range v.Reads {
+		if !plain(word) {
+			return fmt.Errorf("the word %q cannot be a command of git", word)
 		}
 	}
 	return nil

@@ -119,7 +119,7 @@ _srt_verb() {
         config) words='show check path schema' ;;
         preset) words='list show' ;;
         install | uninstall) words='--shell --dry-run --yes' ;;
-        init) words='zsh bash fish' ;;
+        init) words='zsh bash fish --git=hooks --git=all --git=off' ;;
         completion) words='bash zsh fish' ;;
         esac
     elif ((COMP_CWORD == at + 1)); then

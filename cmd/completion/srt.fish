@@ -127,6 +127,7 @@ complete -c srt -n '__srt_after preset' -a 'list show'
 complete -c srt -n '__srt_after preset show' -a '(__srt_presets)'
 complete -c srt -n '__srt_after completion' -a 'bash zsh fish'
 complete -c srt -n '__srt_after init' -a 'zsh bash fish'
+complete -c srt -n '__srt_after init' -l git -x -a 'hooks all off' -d 'What the function of git sends to srt git'
 for verb in install uninstall
     complete -c srt -n "__srt_after $verb" -l shell -x -a 'zsh bash fish' -d 'The shell'
     complete -c srt -n "__srt_after $verb" -l dry-run -d 'Change nothing'

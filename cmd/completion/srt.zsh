@@ -74,7 +74,7 @@ _srt() {
       _arguments '--shell=[the shell]:shell:(zsh bash fish)' '--dry-run[change nothing]' '--yes[do not ask]'
       ;;
     status) ;;
-    init) _arguments '1:shell:(zsh bash fish)' ;;
+    init) _arguments '--git=[what the function of git sends to srt git]:what:(hooks all off)' '1:shell:(zsh bash fish)' ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
     *) _srt_command ;;
     esac
