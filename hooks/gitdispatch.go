@@ -60,7 +60,7 @@ func (g Git) Hook(args []string) (*GitHook, error) {
 		file = filepath.Join(g.Dir, file)
 	}
 	info, err := os.Stat(file)
-	if err == nil && info.Mode().IsRegular() && unix.Access(file, unix.X_OK) == nil {
+	if err == nil && info.Mode().IsRegular() && unix.Access(file, unix.X_OK) == nil && !idle(file) {
 		h.File = file
 	}
 	return h, nil

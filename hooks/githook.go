@@ -76,11 +76,31 @@ func hookNames(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, entry := range entries {
-		if hookName(entry.Name()) && unix.Access(filepath.Join(dir, entry.Name()), unix.X_OK) == nil {
+		if hookName(entry.Name()) && unix.Access(filepath.Join(dir, entry.Name()), unix.X_OK) == nil && !idle(filepath.Join(dir, entry.Name())) {
 			names = append(names, entry.Name())
 		}
 	}
 	return names, nil
+}
+
+// huskyStubs are the hooks in the folder that husky 9 makes. What one runs is the file of
+// the same name in the folder above, if there is one.
+func huskyStubs() []string {
+	return []string{"#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"", "#!/usr/bin/env sh\n. \"${0%/*}/h\""}
+}
+
+// idle reports whether a hook is one of husky's that has nothing to do: of its 14 most
+// are.
+func idle(hook string) bool {
+	dir, name := filepath.Split(hook)
+	if dir = filepath.Clean(dir); filepath.Base(dir) != "_" {
+		return false
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(dir), name)); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	text, err := os.ReadFile(hook)
+	return err == nil && slices.Contains(huskyStubs(), strings.TrimSpace(string(text)))
 }
 
 // hookName reports whether a name is made as those of hooks are. Versions of git to

@@ -19,7 +19,7 @@ bench) wanted="$demo ps=procps" ;;
 test)
   wanted="$demo zsh=zsh fish=fish tmux=tmux shellcheck=shellcheck curl=curl
     setpriv=util-linux unshare=util-linux strace=strace python3=python3 vim=vim
-    direnv=direnv less=less ps=procps socat=socat ssh=openssh-client gcc=gcc"
+    pre-commit=pre-commit direnv=direnv less=less ps=procps socat=socat ssh=openssh-client gcc=gcc"
   ;;
 *)
   echo "usage: scripts/deps.sh run|demo|picture|test|bench" >&2
