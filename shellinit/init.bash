@@ -33,6 +33,25 @@ _srt_piped() {
     [[ ! -t 0 ]]
 }
 
+# True where python reads its program from a pipe, in a line that fetches something.
+_srt_fetched() {
+    local line
+    [[ -p /dev/stdin ]] || return 1
+    while (($#)); do
+        case $1 in
+        -) break ;;
+        -[WX]) builtin shift ;;
+        --*) ;;
+        -*c*) return 1 ;;
+        -*) ;;
+        *) return 1 ;;
+        esac
+        (($#)) && builtin shift
+    done
+    line=$(HISTTIMEFORMAT='' builtin history 1)
+    [[ $line == *curl* || $line == *wget* ]]
+}
+
 # True where git runs no hooks, by the name of its command. srt git looks closer.
 _srt_plain() {
     local word skip=
@@ -72,7 +91,7 @@ _srt_function() {
     case $1 in
     bash | sh) text="if _srt_piped \"\$@\"; then $run; elif [[ \${1-} == configure || \${1-} == */configure ]]; then $route; else $free; fi" ;;
     git) text="if _srt_plain \"\$@\"; then $free; elif [[ -x \$_srt_bin ]]; then \"\$_srt_bin\" git -- \"\$@\"; else _srt_gone git; fi" ;;
-    python | python3 | python3.*) text="if _srt_module \"\$@\"; then $route; else $free; fi" ;;
+    python | python3 | python3.*) text="if _srt_module \"\$@\"; then $route; elif _srt_fetched \"\$@\"; then $run; else $free; fi" ;;
     *) text=$route ;;
     esac
     [[ $1 == git && $free == "$route" ]] && text=$route

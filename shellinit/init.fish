@@ -47,6 +47,31 @@ function _srt_module
     string match -qr -- '^(-m.*|-[^-].*m|(.*/)?setup\.py)$' $argv
 end
 
+# True where python reads its program from a pipe, in a line that fetches something.
+function _srt_fetched
+    string match -qr -- 'curl|wget' "$_srt_line"; or return 1
+    set -l skip 0
+    for word in $argv
+        if test $skip = 1
+            set skip 0
+            continue
+        end
+        switch $word
+            case -
+                break
+            case -W -X
+                set skip 1
+            case '--*'
+            case '-*c*'
+                return 1
+            case '-*'
+            case '*'
+                return 1
+        end
+    end
+    command test -p /dev/stdin
+end
+
 # True where git runs no hooks, by the name of its command. srt git looks closer.
 function _srt_plain
     set -l skip 0
@@ -110,6 +135,7 @@ function _srt_interpreter
                 set before "if _srt_piped \$argv; _srt_call run $argv[1] \$argv; else"
                 set route "string match -qr -- '^(.*/)?configure\$' \"\$argv[1]\""
             case 'python*'
+                set before "if _srt_fetched \$argv; _srt_call run $argv[1] \$argv; else"
                 set route '_srt_module $argv'
             case git
                 set before "if not contains -- git \$_srt_whole; and not _srt_plain \$argv
@@ -147,6 +173,8 @@ function _srt_preexec --on-event fish_preexec
         and set -a want (string match 'python*' -- $_srt_asked)
         string match -q '*composer*' -- "$_srt_line"; and set -a want php
     end
+    string match -qr -- '(curl|wget).*\|.*python' "$_srt_line"
+    and set -a want (string match 'python*' -- $_srt_asked)
     string match -qr -- '\bgit\b' "$_srt_line"; and set -a want git
     for n in $want
         contains -- $n $_srt_asked; and _srt_interpreter $n

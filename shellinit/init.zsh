@@ -21,7 +21,7 @@ function _srt_body {
   case $1 in
     bash|sh) REPLY='if _srt_piped "$@"; then '$run'; elif [[ ${1-} == (configure|*/configure) ]]; then '$route'; else '$free'; fi' ;;
     git) REPLY='if _srt_plain "$@"; then '$free'; elif [[ -x $_srt_bin ]]; then "$_srt_bin" git -- "$@"; else _srt_gone git; fi' ;;
-    python|python3|python3.*) REPLY='if _srt_module "$@"; then '$route'; else '$free'; fi' ;;
+    python|python3|python3.*) REPLY='if _srt_module "$@"; then '$route'; elif _srt_fetched "$@"; then '$run'; else '$free'; fi' ;;
     *) REPLY=$route ;;
   esac
   REPLY=${REPLY//NAME/$1}
@@ -52,6 +52,23 @@ function _srt_module {
     [[ $word == (-m*|-[^-]*m|setup.py|*/setup.py) ]] && return 0
   done
   return 1
+}
+
+# True where python reads its program from a pipe, in a line that fetches something.
+function _srt_fetched {
+  [[ -p /dev/stdin && $_srt_line == *(curl|wget)* ]] || return 1
+  while (( $# )); do
+    case $1 in
+      -) return 0 ;;
+      -[WX]) shift ;;
+      --*) ;;
+      -*c*) return 1 ;;
+      -*) ;;
+      *) return 1 ;;
+    esac
+    (( $# )) && shift
+  done
+  return 0
 }
 
 # True where a shell reads its program from another program.
