@@ -55,6 +55,10 @@ func scan(args []string) (*parsed, error) {
 	if p.run.line != "" || ended || len(words) == 0 || !slices.Contains(early.Verbs[:], words[0]) {
 		return p, nil
 	}
+	// Where rules are named, git is the program that they are for, as in the npm tool.
+	if words[0] == "git" && (p.run.settings != nil || p.run.preset != nil) {
+		return p, nil
+	}
 	p.verb, p.rest, p.run.command = words[0], words[1:], nil
 	if p.verb == "run" {
 		p.run.command, _, err = p.options(p.rest, true)
