@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/srt-sh/srt/core"
+	"github.com/srt-sh/srt/core/fence"
 	"github.com/srt-sh/srt/shellinit"
 )
 
@@ -51,7 +52,7 @@ func (v *installVerb) Run(t streams) error {
 	if err != nil {
 		return err //nolint:wrapcheck // names the file
 	}
-	if change.Old == change.New {
+	if change.Same() {
 		t.answer(sayFenceThere(file))
 		return nil
 	}
@@ -92,7 +93,7 @@ func (v *uninstallVerb) Run(t streams) error {
 			continue
 		case err != nil:
 			return err //nolint:wrapcheck // names the file
-		case change.Old == change.New:
+		case change.Same():
 			continue
 		case change.ReadOnly():
 			failed = usageError{text: sayFenceKept(file), hint: hintFenceByHand, status: statusByHand}
@@ -144,7 +145,7 @@ func (v *installFlags) shell() (string, error) {
 }
 
 // change shows a change, asks, and makes it. It reports whether it was made.
-func (v *installFlags) change(t streams, c *shellinit.Change) (bool, error) {
+func (v *installFlags) change(t streams, c *fence.Change) (bool, error) {
 	t.text(c.Diff())
 	if v.DryRun {
 		return false, nil

@@ -5,4 +5,9 @@
 // of git, which would run what the repository says; that a hook gets the arguments, the
 // input and the environment that git gave it; and that a hook which is not known to be
 // there is not run at all.
+//
+// What all of its tools share: a [Ledger] remembers what srt has written into files of
+// the user and takes back just that; [LoginEnv] are the entries that give processes an
+// environment which no interactive shell starts; a [Probe] tries from outside whether a
+// guard really holds, for the status verbs.
 package hooks

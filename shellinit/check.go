@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/srt-sh/srt/core"
+	"github.com/srt-sh/srt/core/fence"
 )
 
 // Startup is how a start-up file starts the integration.
@@ -35,11 +36,11 @@ var fenced = sync.OnceValue(func() *regexp.Regexp { //nolint:gochecknoglobals //
 // cannot be read has none.
 func LookStartup(shell, home string, getenv func(string) string) Startup {
 	s := Startup{File: StartFile(shell, home, getenv)}
-	if c, err := read(s.File); err == nil {
+	if c, err := fence.Read(s.File); err == nil {
 		s.look(shell, c.Old)
 	}
 	if own := filepath.Join(filepath.Dir(filepath.Dir(s.File)), "config.fish"); shell == "fish" && !s.Set() {
-		if c, err := read(own); err == nil {
+		if c, err := fence.Read(own); err == nil {
 			s.look(shell, c.Old)
 			if s.Set() {
 				s.File = own
@@ -50,7 +51,7 @@ func LookStartup(shell, home string, getenv func(string) string) Startup {
 }
 
 func (s *Startup) look(shell, text string) {
-	s.Fence = strings.Contains(text, fenceStart)
+	s.Fence = strings.Contains(text, fence.Start(fenceName))
 	block := written().FindString(text)
 	s.Changed = s.Fence && block == ""
 	if match := fenced().FindStringSubmatch(block); match != nil {

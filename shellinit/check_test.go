@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/srt-sh/srt/core/fence"
 )
 
 func TestAliasHolds(t *testing.T) {
@@ -45,7 +47,7 @@ func TestLookStartup(t *testing.T) {
 		"nothing":        {"bash", ".bashrc", "alias x=y\n", Startup{}},
 		"block":          {"bash", ".bashrc", Block("bash", ""), Startup{Fence: true}},
 		"block and path": {"zsh", ".zshrc", "x\n" + Block("zsh", "/o'pt/srt"), Startup{Fence: true, Srt: "/o'pt/srt"}},
-		"changed":        {"bash", ".bashrc", fenceStart + "\neval \"$(srt init bash)\"\n", Startup{Fence: true, Changed: true}},
+		"changed":        {"bash", ".bashrc", fence.Start(fenceName) + "\neval \"$(srt init bash)\"\n", Startup{Fence: true, Changed: true}},
 		"own line":       {"bash", ".bashrc", "eval \"$('/opt/srt' init bash)\"\n", Startup{Own: true}},
 		"comment":        {"bash", ".bashrc", "# eval \"$(srt init bash)\"\n", Startup{}},
 		"another shell":  {"bash", ".bashrc", "eval \"$(srt init zsh)\"\n", Startup{}},
