@@ -23,6 +23,7 @@ type tree struct {
 	Install    installVerb    `cmd:"" help:"Put the integration into the start-up file of your shell."`
 	Uninstall  uninstallVerb  `cmd:"" help:"Take it out again."`
 	Status     statusVerb     `cmd:"" help:"Show what is active in this shell."`
+	Hook       hookVerb       `cmd:"" help:"Guard what runs other people's code without your shell."`
 	Explain    explainVerb    `cmd:"" help:"Show what would run, under which rules and why; run nothing."`
 	Doctor     doctorVerb     `cmd:"" help:"Try out what this system can enforce."`
 	Config     configVerb     `cmd:"" help:"Show and check settings."`

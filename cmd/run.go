@@ -32,7 +32,11 @@ func (t streams) run(line *runLine) int {
 	if line.settings != nil {
 		where, once = *line.settings, false
 	}
-	return t.runWith(o, where, once)
+	status := t.runWith(o, where, once)
+	if status != statusRefused && line.settings == nil {
+		t.adoptHint(line.command)
+	}
+	return status
 }
 
 // runWith runs what o says. where names the settings that would allow what was blocked,

@@ -432,6 +432,14 @@ a program.
 		verb += " [--git=hooks|all|off] zsh|bash|fish"
 	case "git":
 		verb += " [WORD]…"
+	case "hook git install", "hook git uninstall":
+		verb += " [--local|--global|--shim] [--dry-run] [--yes]"
+	case "hook git review":
+		verb += " [--dry-run] [--yes]"
+	case "hook git adopt":
+		verb += " [--dry-run] [--yes] [-- COMMAND [WORD]…]"
+	case "hook", "hook git":
+		verb += " VERB"
 	case "completion":
 		verb += " bash|zsh|fish"
 	case "config", "preset":

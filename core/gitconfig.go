@@ -547,7 +547,7 @@ func readGitFile(name string) (string, error) {
 // there says nothing; git itself passes over a file of the user that may not be
 // read.
 func (g *gitPaths) read(s *gitSettings, name string, depth int, general bool) error {
-	if s.seen[name] {
+	if s.seen[name] || name == os.DevNull { // the latter is how a user says that there is none
 		return nil
 	}
 	if depth > maxGitIncludes || len(s.seen) >= maxGitFiles {

@@ -182,6 +182,7 @@ type gitReader struct {
 	paths gitPaths
 	out   []GitSetting
 	files int
+	alone bool // no file that is included is read
 }
 
 func (g *gitReader) read(name string, scope GitScope, depth int, doubt bool) error {
@@ -205,7 +206,7 @@ func (g *gitReader) read(name string, scope GitScope, depth int, doubt bool) err
 	}
 	for _, e := range entries {
 		g.out = append(g.out, GitSetting{Key: e.name, Value: e.value, Set: e.set, Scope: scope, File: name, Line: e.line, Doubt: doubt})
-		if !includes(e.name) {
+		if g.alone || !includes(e.name) {
 			continue
 		}
 		path, err := g.paths.expand(e)
@@ -335,4 +336,12 @@ func (r *GitRepository) Submodules() ([]*GitRepository, error) {
 func GitCommandFiles(line, home string, dirs []string) []string {
 	g := gitPaths{home: home}
 	return g.commandFiles(line, slices.DeleteFunc(slices.Clone(dirs), func(dir string) bool { return dir == "" }))
+}
+
+// GitFileSettings reads one configuration file of git, without what it includes. One that
+// is not there has none.
+func GitFileSettings(file string) ([]GitSetting, error) {
+	g := &gitReader{alone: true}
+	err := g.read(file, GitGlobal, 0, false)
+	return g.out, err
 }

@@ -37,7 +37,7 @@ func hooksDir(r *core.GitRepository, settings []core.GitSetting, words []GitPara
 	value, sure := "", true
 	was := core.GitSetting{}
 	for _, s := range settings {
-		if s.Key != hooksPathKey && s.Key != chainedKey || own(s.Value) {
+		if s.Key != hooksPathKey && (s.Key != chainedKey || s.Value == "") || own(s.Value) {
 			continue
 		}
 		// The second of two readings of one line is that of old versions of git.

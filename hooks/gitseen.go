@@ -148,13 +148,18 @@ func (s Seen) file(hook string) string {
 }
 
 // write puts a file in its place whole.
-func (s Seen) write(name string, data []byte) (err error) {
+func (s Seen) write(name string, data []byte) error {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return err //nolint:wrapcheck // names the folder
 	}
-	f, err := os.CreateTemp(s.Dir, ".new-")
+	return putFile(name, data, 0o600)
+}
+
+// putFile writes a file under another name and puts it in its place.
+func putFile(name string, data []byte, mode fs.FileMode) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), ".srt-new-")
 	if err != nil {
-		return err //nolint:wrapcheck // likewise
+		return err //nolint:wrapcheck // names the folder
 	}
 	defer func() {
 		_ = f.Close()
@@ -164,6 +169,9 @@ func (s Seen) write(name string, data []byte) (err error) {
 	}()
 	if _, err := f.Write(data); err != nil {
 		return err //nolint:wrapcheck // names the file
+	}
+	if err := f.Chmod(mode); err != nil {
+		return err //nolint:wrapcheck // likewise
 	}
 	if err := f.Close(); err != nil {
 		return err //nolint:wrapcheck // likewise

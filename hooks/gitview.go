@@ -73,13 +73,19 @@ func (v Views) added(p GitParameter) bool {
 // View gives the folder for the names of some hooks, and makes it if it is not there as
 // it should be.
 func (v Views) View(names []string) (string, error) {
+	dir := v.Dir(names)
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	sum := sha256.Sum256([]byte(v.Srt + "\n" + strings.Join(names, "\n")))
-	dir := filepath.Join(v.Base, viewPrefix+hex.EncodeToString(sum[:8]))
 	if v.right(dir, names) {
 		return dir, nil
 	}
 	return dir, v.build(dir, names)
+}
+
+// Dir is the name of that folder.
+func (v Views) Dir(names []string) string {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	sum := sha256.Sum256([]byte(v.Srt + "\n" + strings.Join(names, "\n")))
+	return filepath.Join(v.Base, viewPrefix+hex.EncodeToString(sum[:8]))
 }
 
 // right reports whether a view is as build makes it, and nobody else's.

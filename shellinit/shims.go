@@ -54,6 +54,22 @@ func makeShim(v Values, name string) error {
 	return replaceLink(v.Srt, file)
 }
 
+// GitShim is where the shim of git is, which only srt hook git install makes.
+func GitShim(shims string) string { return filepath.Join(shims, "git") }
+
+// MakeGitShim makes it.
+func MakeGitShim(v Values) error { return makeShim(v, "git") }
+
+// HasGitShim reports whether it is there, and leads to srt.
+func HasGitShim(v Values) bool {
+	self, err := os.Stat(v.Srt)
+	if err != nil {
+		return false
+	}
+	info, err := os.Stat(GitShim(v.Shims))
+	return err == nil && os.SameFile(self, info)
+}
+
 // replaceLink makes a symbolic link in one step: other shells run what is there.
 func replaceLink(target, file string) error {
 	partial := file + ".new" + strconv.Itoa(os.Getpid())

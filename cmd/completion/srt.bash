@@ -21,7 +21,7 @@ _srt() {
             [[ ${COMP_WORDS[i]-} == = ]] && ((++i))
             ;;
         -*) ;;
-        run | route | git | init | install | uninstall | status | explain | doctor | config | trust | untrust | preset | version | completion)
+        run | route | git | init | install | uninstall | status | hook | explain | doctor | config | trust | untrust | preset | version | completion)
             [[ -n $verb ]] && break
             verb=$word
             if [[ $verb == route ]]; then
@@ -81,7 +81,7 @@ _srt() {
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -z $verb ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'run route git init install uninstall status explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'run route git init install uninstall status hook explain doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
     else
         _srt_command "$COMP_CWORD"
     fi
@@ -118,6 +118,7 @@ _srt_verb() {
         doctor) words='--json' ;;
         config) words='show check path schema' ;;
         preset) words='list show' ;;
+        hook) words='git' ;;
         install | uninstall) words='--shell --dry-run --yes' ;;
         init) words='zsh bash fish --git=hooks --git=all --git=off' ;;
         completion) words='bash zsh fish' ;;
@@ -125,12 +126,18 @@ _srt_verb() {
     elif ((COMP_CWORD == at + 1)); then
         case "$verb ${COMP_WORDS[at]}" in
         'config show') words='--origin' ;;
+        'hook git') words='install uninstall status review adopt' ;;
         'config check')
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
         'preset show') words=$(_srt_presets) ;;
+        esac
+    else
+        case "$verb ${COMP_WORDS[at]} ${COMP_WORDS[at + 1]}" in
+        'hook git install' | 'hook git uninstall') words='--local --global --shim --dry-run --yes' ;;
+        'hook git adopt' | 'hook git review') words='--dry-run --yes' ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -60,7 +60,7 @@ end
 function __srt_command
     set -l words (__srt_words)
     test (count $words) -gt 0; or return 1
-    contains -- $words[1] init install uninstall status doctor config trust untrust preset version completion; and return 1
+    contains -- $words[1] init install uninstall status hook doctor config trust untrust preset version completion; and return 1
     return 0
 end
 
@@ -94,6 +94,7 @@ complete -c srt -n __srt_first -a init -d 'Print the integration of a shell'
 complete -c srt -n __srt_first -a install -d 'Put the integration into the start-up file of your shell'
 complete -c srt -n __srt_first -a uninstall -d 'Take it out again'
 complete -c srt -n __srt_first -a status -d 'Show what is active in this shell'
+complete -c srt -n __srt_first -a hook -d 'Guard what runs without your shell'
 complete -c srt -n __srt_first -a explain -d 'Show what would run, and why'
 complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
 complete -c srt -n __srt_first -a config -d 'Show and check settings'
@@ -132,4 +133,15 @@ for verb in install uninstall
     complete -c srt -n "__srt_after $verb" -l shell -x -a 'zsh bash fish' -d 'The shell'
     complete -c srt -n "__srt_after $verb" -l dry-run -d 'Change nothing'
     complete -c srt -n "__srt_after $verb" -l yes -d 'Do not ask'
+end
+complete -c srt -n '__srt_after hook' -a git -d 'Hooks of git'
+complete -c srt -n '__srt_after hook git' -a 'install uninstall status review adopt'
+for verb in install uninstall
+    complete -c srt -n "__srt_after hook git $verb" -l local -d 'In this repository'
+    complete -c srt -n "__srt_after hook git $verb" -l global -d 'In all repositories'
+    complete -c srt -n "__srt_after hook git $verb" -l shim -d 'On the PATH'
+end
+for verb in install uninstall review adopt
+    complete -c srt -n "__srt_after hook git $verb" -l dry-run -d 'Change nothing'
+    complete -c srt -n "__srt_after hook git $verb" -l yes -d 'Do not ask'
 end

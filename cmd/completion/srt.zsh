@@ -41,6 +41,7 @@ _srt() {
       'install:put the integration into the start-up file of your shell'
       'uninstall:take it out again'
       'status:show what is active in this shell'
+      'hook:guard what runs without your shell'
       'explain:show what would run, and why'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
@@ -69,6 +70,11 @@ _srt() {
     untrust) _arguments '1:folder:_files -/' ;;
     preset)
       _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets show'
+      ;;
+    hook)
+      _arguments '1:what:((git\:"hooks of git"))' '2:verb:((install\:"guard them" uninstall\:"take that back" status\:"show and try what is guarded" review\:"show what has changed" adopt\:"install those of a manager"))' \
+        '(--global --shim)--local[in this repository]' '(--local --shim)--global[in all repositories]' '(--local --global)--shim[on the PATH]' \
+        '--dry-run[change nothing]' '--yes[do not ask]'
       ;;
     install | uninstall)
       _arguments '--shell=[the shell]:shell:(zsh bash fish)' '--dry-run[change nothing]' '--yes[do not ask]'

@@ -1,0 +1,27 @@
+package cmd
+
+type hookVerb struct {
+	Git hookGitVerb `cmd:"" help:"Put the hooks of git into a sandbox, whoever starts git."`
+}
+
+// hookFlags are those of what changes something.
+type hookFlags struct {
+	DryRun bool `help:"Show what would be changed, and change nothing."`
+	Yes    bool `help:"Do not ask."`
+}
+
+// agree shows what is about to be changed, and asks. It reports whether to go on.
+func (v hookFlags) agree(t streams, shown, question string) (bool, error) {
+	t.text(shown)
+	switch {
+	case v.DryRun:
+		return false, nil
+	case v.Yes:
+		return true, nil
+	case !t.canAsk():
+		return false, usageError{text: sayCannotAsk, hint: hintYes, status: statusFailed}
+	case !t.ask(question):
+		return false, exitError(statusFailed)
+	}
+	return true, nil
+}
