@@ -47,6 +47,7 @@ type engine struct {
 	token   string
 	dropped []string // variables that the command does not get
 	events  event.Recorder
+	log     *event.Log // nil: none
 
 	server    *proxy.Server // set before anything can call reload
 	reloading sync.Mutex    // the settings read last are the ones that stay

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/srt-sh/srt/core/config"
@@ -89,7 +90,15 @@ func Wrap(path string, o Options) (*Wrapped, error) {
 	if err := e.decide(); err != nil {
 		return nil, err
 	}
-	args := []string{path}
+	return &Wrapped{
+		Args: slices.Concat([]string{path}, runWords(o), []string{"--"}, e.o.Args),
+		Env:  e.o.Environ, Dir: e.o.Dir,
+	}, nil
+}
+
+// runWords are the words of srt that run a command as o says.
+func runWords(o Options) []string {
+	var args []string
 	if o.Settings != "" {
 		args = append(args, "--settings", o.Settings)
 	}
@@ -123,8 +132,5 @@ func Wrap(path string, o Options) (*Wrapped, error) {
 	if o.Yes {
 		args = append(args, "--yes")
 	}
-	return &Wrapped{
-		Args: append(append(args, "--"), e.o.Args...),
-		Env:  e.o.Environ, Dir: e.o.Dir,
-	}, nil
+	return args
 }

@@ -76,6 +76,8 @@ type Options struct {
 
 	// OnEvent is told of each blocked attempt as it happens. It must be quick.
 	OnEvent func(event.Event)
+	// NoLog keeps what is blocked out of the event log, which [Violations] reads.
+	NoLog bool
 	// Logf gets what helps to find faults, nil drops it.
 	Logf func(format string, args ...any)
 	// Warnf gets what the user should know and what does not stop the run, such as
@@ -99,13 +101,20 @@ func (e *CommandError) Unwrap() error { return e.Err }
 // errNoCommand is the npm tool's sentence.
 var errNoCommand = errors.New("No command specified. Use -c <command> or provide command arguments.") //nolint:revive,staticcheck // compatible wording
 
-// complete fills in what is left open, and copies what it changes.
-func (o Options) complete() (Options, error) {
+// withRoots fills in the environment and the folders.
+func (o Options) withRoots() (Options, error) {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
 	var err error
-	if o.Home, o.Dir, err = o.Roots(); err != nil {
+	o.Home, o.Dir, err = o.Roots()
+	return o, err
+}
+
+// complete fills in what is left open, and copies what it changes.
+func (o Options) complete() (Options, error) {
+	o, err := o.withRoots()
+	if err != nil {
 		return o, err
 	}
 	if err := unix.Access(o.Dir, unix.X_OK); err != nil && filepath.IsAbs(o.Dir) {

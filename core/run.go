@@ -101,9 +101,11 @@ func (e *earlyBox) close() {
 // run starts the proxy and the command and waits for its end.
 func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	defer e.closeLog()
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	defer cancel(nil)
+	e.openLog()
 
 	ready := make(chan struct{})
 	go func() {
@@ -161,7 +163,9 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 		e.events.Add(e.changeEvent(c))
 	}
 	box.Close()
-	return e.events.Report(status.Code), nil
+	report := e.events.Report(status.Code)
+	report.Logged = e.closeLog()
+	return report, nil
 }
 
 // prepare makes what the plan needs. Where others change the tree meanwhile, as

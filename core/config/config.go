@@ -54,6 +54,7 @@ type Config struct {
 
 	goos        string
 	own         []string
+	events      string            // the event log of srt, which tells what other commands did; empty: none
 	runLater    map[string]string // see policy.Input
 	managedOnly bool              // no layer but the managed one widens anything, by its form neither
 }
@@ -203,6 +204,11 @@ func (c *Config) Policy() (*policy.Policy, error) {
 	}
 	if !c.NPM || c.managedOnly {
 		in.Paths = append(in.Paths, policy.CredentialRules()...)
+		if c.events != "" {
+			in.Paths = append(in.Paths, policy.PathEntry{Kind: policy.DenyRead, Literal: true, Rule: policy.Rule{
+				Text: c.events, Reason: "it holds commands typed, secrets among them", Origin: policy.Origin{Key: "credentials"},
+			}})
+		}
 	}
 	in.Paths = append(in.Paths, c.Filesystem.Paths...)
 	for _, f := range c.Credentials.Files {

@@ -97,6 +97,11 @@ func (o Options) userTOML() string {
 	return path.Join(o.xdg("XDG_CONFIG_HOME", ".config"), "srt", "config.toml")
 }
 
+// eventDir is the folder of the event log.
+func (o Options) eventDir() string {
+	return path.Join(o.xdg("XDG_STATE_HOME", ".local/state"), "srt/events")
+}
+
 // presets is the folder of the user's presets.
 func (o Options) presets() string { return path.Join(path.Dir(o.userTOML()), "presets") }
 
@@ -196,7 +201,7 @@ func Paths(o Options) []LayerPath {
 // is a *RefusedError; a fault elsewhere an *Error.
 func Load(o Options) (*Config, error) {
 	o.Home, o.Dir = realDir(o.Home), realDir(o.Dir)
-	c := &Config{Home: o.Home, Dir: o.Dir, Lstat: o.Lstat, goos: o.GOOS, own: o.ownPaths(), runLater: map[string]string{}}
+	c := &Config{Home: o.Home, Dir: o.Dir, Lstat: o.Lstat, goos: o.GOOS, own: o.ownPaths(), events: o.eventDir(), runLater: map[string]string{}}
 	for _, name := range policy.RunLater {
 		c.runLater[name] = o.getenv(name)
 	}

@@ -286,7 +286,7 @@ func TestProjectFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again.Home, again.Dir = c.Home, c.Dir
+	again.Home, again.Dir, again.events = c.Home, c.Dir, c.events
 	sameDecisions(t, c, again)
 	// Without a repository, the working folder is all.
 	if err := os.RemoveAll(h.home("p/.git")); err != nil {

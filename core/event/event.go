@@ -1,8 +1,11 @@
 // Package event holds what a run reports: what was blocked and by which rule,
 // gathered while the command runs and summed up when it has ended.
 //
-// It guarantees that a flood of events takes bounded memory and loses no count.
-// It keeps nothing on disk.
+// It guarantees that a flood of events takes bounded memory and a bounded part of the
+// log and loses no count, that nothing waits for the disk while the command runs, and
+// that the log can be appended to by many runs at once and read meanwhile. On file
+// systems of other machines, where appending is not one step, lines may get mixed up:
+// the reader passes over those.
 package event
 
 import (
@@ -24,6 +27,7 @@ const (
 	Changed Kind = "changed" // a protected path is not what it was at the start
 	Later   Kind = "later"   // a file that may be written, and runs or is followed later, outside, has changed
 	Limit   Kind = "limit"   // a limit of resources was reached
+	More    Kind = "more"    // of the log: events that there was no room for, by their count
 )
 
 // rank orders the kinds by what matters most.
@@ -39,6 +43,7 @@ func (k Kind) rank() int {
 		return 3
 	case Later:
 		return 4
+	case More:
 	}
 	return 5
 }
@@ -67,6 +72,7 @@ type Report struct {
 	Code    int
 	Events  []Event // the most important kind first, then the most frequent
 	Dropped int     // events beyond those that were kept
+	Logged  bool    // the event log has them
 }
 
 // maxDistinct bounds how many different connections are kept.
@@ -78,11 +84,18 @@ type Recorder struct {
 	// On is told of each event as it happens, nil means nobody. It is called by
 	// one goroutine at a time.
 	On func(Event)
+	// Log is told of each event when it happens first and when it has happened ten, a
+	// hundred, a thousand times, and of the rest in Report; Count is how many it has not
+	// been told of. nil means nobody. It must not wait.
+	Log func(Event)
 
 	mu       sync.Mutex
 	events   map[[3]string]*Event
-	connects int // among them: only these can the command make as it likes
+	logged   map[[3]string]int // how often Log was told of
+	connects int               // among them: only these can the command make as it likes
 	dropped  int
+
+	toldDropped int // how many of those Log was told of
 }
 
 // Add records an event. Equal ones are counted together.
@@ -111,6 +124,33 @@ func (r *Recorder) Add(e Event) {
 		}
 		r.events[key] = &e
 	}
+	if known := r.events[key]; known != nil && powerOfTen(known.Count) {
+		r.log(key, known)
+	}
+}
+
+// log tells Log of what it has not been told.
+func (r *Recorder) log(key [3]string, e *Event) {
+	if r.Log == nil || e.Count == r.logged[key] {
+		return
+	}
+	if r.logged == nil {
+		r.logged = map[[3]string]int{}
+	}
+	part := *e
+	part.Count -= r.logged[key]
+	if r.logged[key] > 0 {
+		part.Time = time.Now()
+	}
+	r.logged[key] = e.Count
+	r.Log(part)
+}
+
+func powerOfTen(n int) bool {
+	for n%10 == 0 && n > 0 {
+		n /= 10
+	}
+	return n == 1
 }
 
 // Report sums up what was recorded so far.
@@ -118,8 +158,13 @@ func (r *Recorder) Report(code int) Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	report := Report{Code: code, Dropped: r.dropped}
-	for _, e := range r.events {
+	for key, e := range r.events {
 		report.Events = append(report.Events, *e)
+		r.log(key, e)
+	}
+	if r.dropped > r.toldDropped && r.Log != nil {
+		r.Log(Event{Time: time.Now(), Kind: More, Reason: moreReason, Count: r.dropped - r.toldDropped})
+		r.toldDropped = r.dropped
 	}
 	slices.SortFunc(report.Events, func(a, b Event) int {
 		return cmp.Or(cmp.Compare(a.Kind.rank(), b.Kind.rank()), cmp.Compare(b.Count, a.Count), a.Time.Compare(b.Time), cmp.Compare(a.Target, b.Target))
