@@ -552,8 +552,8 @@ func (t streams) fail(err error) int {
 	return status
 }
 
-// How many lines the summary of a run has at most, its hints aside: those of blocked
-// connections, and those of what has changed. A command makes as many of the former as
+// How many lines the summary of a run has at most, its hints aside: those of what was
+// blocked, and those of what has changed. A command makes as many of the former as
 // it likes, and must not push the latter out by that.
 const (
 	maxSummary = 5
@@ -567,7 +567,7 @@ func (t streams) summary(r event.Report, where string, once bool) {
 	lines := summaryLines(r.Events)
 	blocked := 0
 	for _, l := range lines {
-		if l[0].Kind == event.Connect {
+		if l[0].Blocked() {
 			blocked++
 		}
 	}
@@ -577,7 +577,7 @@ func (t streams) summary(r event.Report, where string, once bool) {
 	}
 	for _, l := range lines {
 		room := &forChanges
-		if l[0].Kind == event.Connect {
+		if l[0].Blocked() {
 			room = &forBlocked
 		}
 		if *room > 0 {
@@ -655,7 +655,11 @@ func blockedLine(events []event.Event) string {
 		line = "srt: changed " + e.Target
 	case event.Limit:
 		line = "srt: limit " + e.Target
-	case event.Connect:
+	case event.Write, event.Read:
+		if e.Program != "" {
+			line += " by " + e.Program
+		}
+	case event.Connect, event.Unix, event.More:
 	}
 	for _, other := range events[1:min(len(events), maxNames)] {
 		line += ", " + other.Target

@@ -60,7 +60,7 @@ end
 function __srt_command
     set -l words (__srt_words)
     test (count $words) -gt 0; or return 1
-    contains -- $words[1] init install uninstall status hook doctor config trust untrust preset version completion; and return 1
+    contains -- $words[1] init install uninstall status violations hook doctor config trust untrust preset version completion; and return 1
     return 0
 end
 
@@ -96,6 +96,7 @@ complete -c srt -n __srt_first -a uninstall -d 'Take it out again'
 complete -c srt -n __srt_first -a status -d 'Show what is active in this shell'
 complete -c srt -n __srt_first -a hook -d 'Guard what runs without your shell'
 complete -c srt -n __srt_first -a explain -d 'Show what would run, and why'
+complete -c srt -n __srt_first -a violations -d 'List what was blocked'
 complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
 complete -c srt -n __srt_first -a config -d 'Show and check settings'
 complete -c srt -n __srt_first -a trust -d 'Let the settings of a repository open what they ask for'
@@ -118,6 +119,14 @@ complete -c srt -n __srt_rules -l no-project -d 'Leave out what the repository b
 complete -c srt -n __srt_rules -l yes -d 'Let . be writable even if it is the home folder'
 complete -c srt -n '__srt_after explain' -l json -d 'Print JSON'
 complete -c srt -n '__srt_after doctor' -l json -d 'Print JSON'
+complete -c srt -n '__srt_after violations' -l follow -d 'Go on with what is blocked'
+complete -c srt -n '__srt_after violations' -l json -d 'Print JSON'
+complete -c srt -n '__srt_after violations' -l since -x -d 'Only since a time'
+complete -c srt -n '__srt_after violations' -l kind -x -d 'Only a kind'
+complete -c srt -n '__srt_after violations' -l program -x -d 'Only a program'
+complete -c srt -n '__srt_after violations' -l here -d 'Only commands of this folder'
+complete -c srt -n '__srt_after violations' -l all -d 'All of them'
+complete -c srt -n '__srt_after violations' -l clear -d 'Empty the log'
 complete -c srt -n '__srt_after config' -a 'show check path schema'
 complete -c srt -n '__srt_after config show' -l origin -d 'Add where each entry was written'
 complete -c srt -n '__srt_after config check' -F

@@ -43,6 +43,7 @@ _srt() {
       'status:show what is active in this shell'
       'hook:guard what runs without your shell'
       'explain:show what would run, and why'
+      'violations:list what was blocked'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
       'trust:let the settings of a repository open what they ask for'
@@ -59,6 +60,9 @@ _srt() {
     explain) _arguments -S -A '-*' $globals $rules '--json[print JSON]' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     route) _arguments -S -A '-*' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     doctor) _arguments '--json[print JSON]' ;;
+    violations)
+      _arguments '--follow[go on with what is blocked]' '--json[print JSON]' '--since=[only since a time]:value: ' '*--kind=[only a kind]:value: ' '*--program=[only a program]:value: ' '--here[only commands of this folder]' '--all[all of them]' '--clear[empty the log]'
+      ;;
     config)
       _arguments '1:verb:((show\:"print what is in force" check\:"look for mistakes" path\:"name the files" schema\:"print a JSON schema"))' '*:: :->config'
       [[ $state == config ]] && case $words[1] in

@@ -30,6 +30,9 @@ const (
 	More    Kind = "more"    // of the log: events that there was no room for, by their count
 )
 
+// Kinds are all of them.
+func Kinds() []Kind { return []Kind{Connect, Write, Read, Unix, Changed, Later, Limit, More} }
+
 // rank orders the kinds by what matters most.
 func (k Kind) rank() int {
 	switch k {
@@ -64,6 +67,16 @@ type Event struct {
 	PID     int
 	Program string
 	Call    string
+}
+
+// Blocked reports whether something was refused that a rule could allow.
+func (e Event) Blocked() bool {
+	switch e.Kind {
+	case Connect, Write, Read, Unix:
+		return true
+	case Changed, Later, Limit, More:
+	}
+	return false
 }
 
 // Report is how a run ended.

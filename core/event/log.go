@@ -185,7 +185,7 @@ func (l *Log) write() {
 			continue
 		}
 		if l.err = w.append(line); l.err != nil {
-			for range l.queue { //nolint:revive // emptied, so that Close ends
+			for range l.queue { // until Close closes it
 			}
 			return
 		}

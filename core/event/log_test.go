@@ -15,8 +15,8 @@ import (
 )
 
 // logOf makes a log of a run in a folder.
-func logOf(dir, id string) *Log {
-	return &Log{Dir: dir, Run: func() Run { return Run{ID: id, Command: []string{"make", "all"}, Dir: "/w"} }}
+func logOf(dir string) *Log {
+	return &Log{Dir: dir, Run: func() Run { return Run{ID: "1.1", Command: []string{"make", "all"}, Dir: "/w"} }}
 }
 
 func closeLog(t *testing.T, l *Log) {
@@ -41,7 +41,7 @@ func readLog(t *testing.T, dir string) []Entry {
 
 func TestLogOpensNothingWithoutEvents(t *testing.T) {
 	dir := t.TempDir() + "/events"
-	l := logOf(dir, "1.1")
+	l := logOf(dir)
 	if written, err := l.Close(); written || err != nil {
 		t.Errorf("closed: %v, %v", written, err)
 	}
@@ -53,7 +53,7 @@ func TestLogOpensNothingWithoutEvents(t *testing.T) {
 
 func TestLogRoundTrip(t *testing.T) {
 	dir := t.TempDir() + "/state/events"
-	l := logOf(dir, "1.1")
+	l := logOf(dir)
 	want := Event{
 		Time: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Kind: Write, Target: "/h/\x1b[2Jé", Reason: "r", Rule: "u", Hint: "h", Keep: "k",
 		Count: 3, PID: 7, Program: "cc", Call: "openat",
@@ -90,7 +90,7 @@ func TestLogLinesAreBounded(t *testing.T) {
 
 func TestLogOfARunIsBounded(t *testing.T) {
 	dir := t.TempDir()
-	l := logOf(dir, "1.1")
+	l := logOf(dir)
 	const events = 5000
 	for i := range events {
 		for len(l.queue) == maxQueue { // as fast as it can be written
@@ -183,7 +183,7 @@ func TestLogUnwritable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, file + "/below"} {
-		l := logOf(dir, "1.1")
+		l := logOf(dir)
 		for range 3 * maxQueue {
 			l.Add(Event{Kind: Connect, Target: "a:1", Count: 1})
 		}
@@ -196,7 +196,7 @@ func TestLogUnwritable(t *testing.T) {
 		if err := os.Symlink("/dev/full", filepath.Join(dir, logName(time.Now().UTC().Format(time.DateOnly), 0))); err != nil {
 			t.Fatal(err)
 		}
-		l := logOf(dir, "1.1")
+		l := logOf(dir)
 		l.Add(Event{Kind: Connect, Target: "a:1", Count: 1})
 		if written, err := l.Close(); written || err == nil {
 			t.Errorf("through a link: %v, %v", written, err)
