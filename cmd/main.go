@@ -42,6 +42,9 @@ func (t streams) Write(text []byte) (int, error) {
 // status. The streams are handed to the command as they are.
 func Main(args []string, in, out, errw *os.File) int {
 	t := streams{in: in, out: out, err: errw, lost: new(error)}
+	if isScriptShell(args) {
+		return t.script(args[1:])
+	}
 	if hook, views := hooks.Called(args); hook {
 		return t.gitHook(views, args)
 	}

@@ -300,6 +300,9 @@ func (e *engine) makeSpec() error {
 	}
 	env.safeDirectories(safe)
 	e.releaseAges(env)
+	if err := e.scripts(env); err != nil {
+		return err
+	}
 	e.spec.Env = env.list()
 	return nil
 }
@@ -431,11 +434,15 @@ func (e *engine) makeProxy() error {
 	}
 	e.server = &proxy.Server{
 		Token:  e.token,
+		Guests: map[string]string{scriptUser: scriptToken(e.token)},
 		Parent: parent,
 		Logf:   e.o.Logf,
 		Decide: func(_ context.Context, r proxy.Request) proxy.Verdict {
 			pol := e.policy.Load()
 			d := pol.Host(r.Host, r.Port)
+			if e.scriptsOnly(r.User) {
+				return proxy.Verdict{Host: d.Host, Reason: scriptReason}
+			}
 			return proxy.Verdict{
 				Allow: d.Allow, Host: d.Host, Reason: d.Reason, Listed: d.Rule != nil,
 				Guard: func(addr netip.Addr) error {
@@ -488,7 +495,10 @@ func (e *engine) denied(d proxy.Denial) {
 	}
 	// A policy that allows it did not speak: the proxy refused by itself, and the
 	// rule that allows is not what blocked.
-	if !decision.Allow {
+	switch {
+	case e.scriptsOnly(r.User):
+		ev.Hint = scriptHint
+	case !decision.Allow:
 		ev.Hint = decision.Hint
 		if decision.Rule != nil {
 			ev.Rule = strconv.Quote(decision.Rule.Text) + " of " + decision.Rule.Origin.String()

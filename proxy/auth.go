@@ -29,7 +29,12 @@ func (r *run) authorized(values []string) (user string, ok bool) {
 // Valid reports whether the credentials are those of this run. It makes a run
 // the CredentialStore of go-socks5.
 func (r *run) Valid(user, password string) bool {
-	known := user == "srt" || strings.HasPrefix(user, "srt.")
-	same := subtle.ConstantTimeCompare([]byte(password), []byte(r.Token)) == 1
+	token, known := r.Guests[user], user == "srt" || strings.HasPrefix(user, "srt.")
+	if token == "" {
+		token = r.Token
+	} else {
+		known = true
+	}
+	same := subtle.ConstantTimeCompare([]byte(password), []byte(token)) == 1
 	return known && same
 }

@@ -131,6 +131,23 @@ func TestUserNames(t *testing.T) {
 	}
 }
 
+// A name with a password of its own is who it says, and no other.
+func TestGuests(t *testing.T) {
+	w := newWorld(t, nil, func(s *Server) { s.Guests = map[string]string{"guest": "guest-token"} })
+	for _, c := range []struct {
+		user, password string
+		status         int
+	}{{"guest", "guest-token", 200}, {"guest", token, 407}, {"srt", "guest-token", 407}, {"guests", "guest-token", 407}, {"srt", token, 200}} {
+		request := strings.Replace(get("http://"+w.up+"/"), authField, "Proxy-Authorization: "+basic(c.user, c.password)+"\r\n", 1)
+		if resp, _ := w.dial().send(request).response("GET"); resp.Code != c.status {
+			t.Errorf("%s: %s, want %d", c.user, resp.Status, c.status)
+		}
+	}
+	if len(w.asked) != 2 || w.asked[0].User != "guest" || w.asked[1].User != "srt" {
+		t.Errorf("asked about %+v", w.asked)
+	}
+}
+
 func TestGuard(t *testing.T) {
 	w := newWorld(t, nil, nil)
 	const reason = "Connection to REBIND.test blocked: resolved to a loopback address"

@@ -293,6 +293,8 @@ func TestDefaultsKeepEveryField(t *testing.T) {
 			f.Set(reflect.New(f.Type().Elem()))
 		case f.Kind() == reflect.Func:
 			f.Set(reflect.MakeFunc(f.Type(), nil))
+		case f.Kind() == reflect.Map:
+			f.Set(reflect.MakeMap(f.Type()))
 		default:
 			t.Fatalf("%s has a new kind", field.Name)
 		}
@@ -303,7 +305,8 @@ func TestDefaultsKeepEveryField(t *testing.T) {
 			continue
 		}
 		g := got.FieldByIndex(field.Index)
-		same := f.Kind() == reflect.Func && f.Pointer() == g.Pointer() || f.Kind() != reflect.Func && f.Equal(g)
+		byPointer := f.Kind() == reflect.Func || f.Kind() == reflect.Map
+		same := byPointer && f.Pointer() == g.Pointer() || !byPointer && f.Equal(g)
 		if !same {
 			t.Errorf("%s is lost", field.Name)
 		}

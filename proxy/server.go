@@ -48,8 +48,8 @@ type Request struct {
 	// Port is never 0 but for a SOCKS client that asked for port 0.
 	Port uint16
 	// User is the name the client authenticated with: "srt", or "srt." and the
-	// base64 form of the command. It names who asked and proves nothing. It is
-	// empty for a SOCKS client that cannot authenticate, and which is refused
+	// base64 form of the command. It names who asked and proves nothing, unless
+	// it is a name of [Server].Guests. It is empty for a SOCKS client that cannot authenticate, and which is refused
 	// whatever Decide says.
 	User string
 }
@@ -100,6 +100,9 @@ type Server struct {
 	// Token is the password that clients must present. Required: an empty
 	// token would let everybody in.
 	Token string
+	// Guests are further names with a password each that is not Token: whoever
+	// presents one is who [Request].User says. nil means there are none.
+	Guests map[string]string
 	// Resolve looks up a host name. nil means [net.DefaultResolver].
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Dial opens a connection to "address:port"; where addr comes from a host
@@ -204,7 +207,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 // withDefaults returns a copy in which no optional field is zero.
 func (s *Server) withDefaults() *Server {
 	s = &Server{
-		Decide: s.Decide, Token: s.Token, Resolve: s.Resolve, Dial: s.Dial, Parent: s.Parent, OnDeny: s.OnDeny, Logf: s.Logf,
+		Decide: s.Decide, Token: s.Token, Guests: s.Guests, Resolve: s.Resolve, Dial: s.Dial, Parent: s.Parent, OnDeny: s.OnDeny, Logf: s.Logf,
 		MaxHeaderBytes: s.MaxHeaderBytes, FirstByteTimeout: s.FirstByteTimeout, HeaderTimeout: s.HeaderTimeout,
 		IdleTimeout: s.IdleTimeout, MaxConns: s.MaxConns, glance: s.glance,
 	}

@@ -34,6 +34,7 @@ type Plan struct {
 
 	ledger   ledger
 	TempSize uint64 // see Spec
+	Files    []File // likewise
 
 	StateDir string
 	Notes    []string // what the rules ask for and does not apply here, with the reason
@@ -71,8 +72,9 @@ func NewPlan(spec *Spec) (*Plan, error) {
 			return nil, err
 		}
 	}
-	if spec.TempDir != "" && !spec.OpenFiles {
-		plan.addTemp(spec.TempDir)
+	private := spec.TempDir != "" && !spec.OpenFiles && plan.addTemp(spec.TempDir)
+	if plan.Files = spec.Files; len(plan.Files) > 0 && !private {
+		return nil, fmt.Errorf("%q has to be private, since there is to be something in it that only the command knows; a rule opens it, or the working folder is there", spec.TempDir)
 	}
 	return plan, nil
 }
@@ -109,15 +111,15 @@ func (r *resolver) fill(plan *Plan) error {
 }
 
 // addTemp mounts the private folder, unless the rules give that place, or one
-// beneath it, to the command already or it works there.
-func (p *Plan) addTemp(dir string) {
+// beneath it, to the command already or it works there. It reports whether it is.
+func (p *Plan) addTemp(dir string) bool {
 	if beneath(p.Dir, dir) {
-		return
+		return false
 	}
 	at := len(p.Mounts)
 	for i, m := range p.Mounts {
 		if beneath(m.Path, dir) && m.Kind == stage.Writable {
-			return
+			return false
 		}
 		if comparePaths(m.Path, dir) > 0 {
 			at = min(at, i)
@@ -127,6 +129,7 @@ func (p *Plan) addTemp(dir string) {
 	p.Mounts = slices.DeleteFunc(p.Mounts, func(m Mount) bool {
 		return m.Path != dir && beneath(m.Path, dir)
 	})
+	return true
 }
 
 // String prints the plan for people, one step a line.
@@ -149,6 +152,9 @@ func (p *Plan) String() string {
 	}
 	if p.Sockets > 0 {
 		fmt.Fprintf(&b, "sockets       %d, to connect to what listens inside\n", p.Sockets)
+	}
+	for _, f := range p.Files {
+		fmt.Fprintf(&b, "file          %q\n", f.Path)
 	}
 	for _, e := range p.Make {
 		fmt.Fprintf(&b, "placeholder   %q, %s\n", e.Path, e.Form)

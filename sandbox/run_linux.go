@@ -110,6 +110,14 @@ func (r *linuxRunner) receiveSockets(letter byte) ([]int, error) {
 // maxRights is how many descriptors one message can have, SCM_MAX_FD of the kernel.
 const maxRights = 253
 
+// files hands files to the stage in its own terms.
+func files(list []File) (out []stage.File) {
+	for _, f := range list {
+		out = append(out, stage.File{Path: f.Path, Data: f.Data})
+	}
+	return out
+}
+
 // network receives what the stage has made for srt.
 func (r *linuxRunner) network(plan *Plan) (n Network, err error) {
 	if n.Listeners, err = r.receiveListeners(); err != nil {
@@ -184,7 +192,7 @@ func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
 		Nested: r.start.Filter.NestedUserns, Keep: r.Kept,
 		Listen: stage.Addresses(plan.Listen), Sockets: plan.Sockets,
-		Limits: r.start.Limits.order(), TempSize: plan.TempSize,
+		Limits: r.start.Limits.order(), TempSize: plan.TempSize, Files: files(plan.Files),
 		Dir: plan.Dir, Program: plan.Program, Args: plan.Args, Env: plan.Env,
 	}
 	fd, err := launch.Memfile(o.Encode())

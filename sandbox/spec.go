@@ -142,6 +142,9 @@ type Spec struct {
 	// mounted; "" for none.
 	TempDir string
 
+	// Files are put into TempDir, which must then be a folder that no rule opens.
+	Files []File
+
 	// TempSize bounds TempDir and /dev/shm, each, in bytes; 0 means a quarter of the
 	// memory of this machine.
 	TempSize uint64
@@ -150,6 +153,12 @@ type Spec struct {
 
 	StateDir string        // where the journal of placeholders is kept
 	ScanTime time.Duration // bound on the search for protected names; 0 means 3 s
+}
+
+// File is one that is made inside, for its owner to read.
+type File struct {
+	Path string // absolute, beneath TempDir
+	Data string // without NUL
 }
 
 // Measure is one protection and whether it is in force.

@@ -77,6 +77,7 @@ func (b *binder) bind(root *node) error {
 	b.credentials(root.get("credentials"))
 	b.limits(root.get("limits"))
 	b.guard(root.get("guard"))
+	b.scripts(root.get("scripts"))
 	b.weaker(root.get("allowWeaker"))
 	// The rules were read before, see rules: they choose the preset.
 	for _, n := range root.get("command").items() {

@@ -32,6 +32,7 @@ type Config struct {
 	Commands    []Command // in the order in which they count
 	Limits      Limits
 	Guard       Guard
+	Scripts     Scripts
 	AllowWeaker []policy.Rule // names of WeakerNames
 
 	IgnoreViolations             []IgnoreRule

@@ -33,6 +33,12 @@ func (c *Config) Merged(origin bool) string {
 	w.settings("limits", c.limits())
 	age := c.Guard.MinReleaseAge
 	w.settings("guard", []one{{"min_release_age", quote(FormatDuration(age.Value)), age.Set, age.Origin}})
+	w.settings("scripts", []one{boolOne("network", c.Scripts.Network)})
+	var scriptWrites []policy.Rule
+	for _, e := range c.Scripts.AllowWrite {
+		scriptWrites = append(scriptWrites, e.Rule)
+	}
+	w.rules("allow_write", scriptWrites)
 	w.section("git")
 	w.rules("safe_directories", c.GitSafeDirectories)
 	w.credentials(c)

@@ -36,6 +36,10 @@ func rootSpec() *spec {
 		{name: "guard", doc: "What tools are told to guard against.", only: formTOML, spec: &spec{shape: shapeObject, fields: []field{
 			{name: "minReleaseAge", doc: "How old a release has to be for tools to pick it, such as 72h or 3d; the longest of all files counts.", spec: &spec{shape: shapeString, check: ageEntry, example: `"72h"`}},
 		}}},
+		{name: "scripts", doc: "What the scripts of packages get, where npm is told to start them by srt: see srt hook npm.", only: formTOML, spec: &spec{shape: shapeObject, fields: []field{
+			{name: "network", doc: "They reach the hosts that the command itself reaches; by default none.", spec: boolSpec()},
+			{name: "allowWrite", doc: "Paths that the scripts of all packages may write besides, as far as the command itself may.", spec: listSpec(checked(plainPath))},
+		}}},
 		{name: "command", doc: "Which commands the shell integration sandboxes, and how.", only: formTOML, spec: listSpec(&spec{shape: shapeObject, fields: []field{
 			{name: "match", doc: "Command patterns: shell words, * for any.", required: true, spec: &spec{shape: shapeList, nonEmpty: true, elem: checked(commandPattern)}},
 			{name: "preset", doc: "The preset that governs them.", spec: wordSpec()},

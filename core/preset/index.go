@@ -31,6 +31,8 @@ func index() []Preset {
 			Match:   []string{"node-gyp", "node-gyp *"},
 			Extends: []string{"base"},
 		},
+		{Name: "npm-script", Description: "a script of an npm package: its own folder, no network, no credentials", Extends: []string{"base"}},
+		{Name: "npm-online", Description: "a script of an npm package, with the hosts of npm", Extends: []string{"npm-script"}, discover: npmRegistries},
 		{
 			Name: "pip", Description: "pip and pipx: the project, the active virtual environment, pip's cache and its indexes",
 			Match: []string{

@@ -56,6 +56,7 @@ const (
 // Errors that a refused call answers, of asm-generic/errno.h.
 const (
 	ePerm           = 1
+	eAccess         = 13
 	eNoSys          = 38
 	eProtoNoSupport = 93
 	eOpNotSupp      = 95

@@ -19,7 +19,9 @@ import (
 // sockets, none of which are in reach anyway. Before, it is the making of block
 // devices, which takes a capability that is not there, at the price that mounts are
 // refused: so not where the command may make namespaces. Version 1 would refuse
-// renames between folders.
+// renames between folders. So does every domain that does not speak of them, once
+// another one about files is put on top, as the inner wall of scripts is: hence they are
+// spoken of, and allowed.
 //
 // The command is in the process group of its caller, whom a signal to the group would
 // reach, past the PID namespace. Version 6 keeps it inside. Where there is a terminal it
@@ -42,6 +44,9 @@ func isolate(nested bool) error {
 		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
 		if !hasTerminal() {
 			attr.Scoped |= unix.LANDLOCK_SCOPE_SIGNAL
+		}
+		if !nested {
+			attr.Handled_access_fs = unix.LANDLOCK_ACCESS_FS_REFER
 		}
 	case version >= 2 && !nested:
 		attr.Handled_access_fs = unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK | unix.LANDLOCK_ACCESS_FS_REFER

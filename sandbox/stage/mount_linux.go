@@ -130,10 +130,26 @@ func (o *Order) mount() error {
 			return err
 		}
 	}
+	if err := o.makeFiles(); err != nil {
+		return err
+	}
 	// Whoever made the cgroup of the sandbox may write to it, the command too.
 	for _, path := range o.Limits.Cgroups {
 		if err := remount(path, attrReadOnly); err != nil && !outOfReach(err) {
 			return err
+		}
+	}
+	return nil
+}
+
+// makeFiles makes the files of the order. They lie in a folder of this sandbox alone.
+func (o *Order) makeFiles() error {
+	for _, f := range o.Files {
+		if err := os.MkdirAll(f.Path[:strings.LastIndexByte(f.Path, '/')], 0o700); err != nil {
+			return fmt.Errorf("making a file of the sandbox: %w", err)
+		}
+		if err := os.WriteFile(f.Path, []byte(f.Data), 0o400); err != nil {
+			return fmt.Errorf("making a file of the sandbox: %w", err)
 		}
 	}
 	return nil

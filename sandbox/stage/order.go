@@ -25,11 +25,15 @@ type Order struct {
 	// must have others.
 	Outside   []string
 	Limits    Limits
+	Files     []File // made when all is mounted
 	TempSize  uint64 // bytes of each file system in memory that the command can write; 0: a quarter of the memory
 	Dir       string // where it starts
 	Program   string // the file to execute
 	Args, Env []string
 }
+
+// File is one that the stage makes, for its owner to read, and the folders on the way.
+type File struct{ Path, Data string }
 
 // Limits are those that the stage enforces. 0 is no limit.
 type Limits struct {
@@ -83,6 +87,11 @@ func (o *Order) Encode() []byte {
 	field(strconv.Itoa(o.Limits.PIDMax))
 	words(o.Limits.Cgroups)
 	field(strconv.FormatUint(o.TempSize, 10))
+	field(strconv.Itoa(len(o.Files)))
+	for _, f := range o.Files {
+		field(f.Path)
+		field(f.Data)
+	}
 	field(o.Dir)
 	field(o.Program)
 	words(o.Args)
@@ -143,6 +152,9 @@ func (o *Order) decode(data []byte) error {
 	o.Outside = words()
 	o.Limits = Limits{Memory: size(), Processes: number(), PIDMax: number(), Cgroups: words()}
 	o.TempSize = size()
+	for n := number(); n > 0 && !failed; n-- {
+		o.Files = append(o.Files, File{Path: field(), Data: field()})
+	}
 	o.Dir, o.Program = field(), field()
 	o.Args, o.Env = words(), words()
 	if failed || len(data) > 0 {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -401,6 +402,11 @@ func (o *Order) lastFilter() error {
 	if err != nil {
 		return err
 	}
+	return Install(code)
+}
+
+// Install puts this thread under one more filter of system calls.
+func Install(code []bpf.RawInstruction) error {
 	filter := make([]unix.SockFilter, len(code))
 	for i, c := range code {
 		filter[i] = unix.SockFilter{Code: c.Op, Jt: c.Jt, Jf: c.Jf, K: c.K}
