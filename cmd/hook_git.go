@@ -89,7 +89,7 @@ func (v *gitInstallVerb) config(t streams, g hooks.Git, r *core.GitRepository) e
 	if err != nil {
 		return err //nolint:wrapcheck // names the file
 	}
-	if !change.Changes() {
+	if change.Same() {
 		// Somebody may have changed the folder.
 		if _, err := g.Views.View(hooks.FullNames(more)); err != nil {
 			return err //nolint:wrapcheck // says what it means
@@ -98,11 +98,11 @@ func (v *gitInstallVerb) config(t streams, g hooks.Git, r *core.GitRepository) e
 		return nil
 	}
 	if change.ReadOnly() {
-		t.text(hooks.Diff(file, change.Old, change.New))
+		t.text(change.Diff())
 		t.warn(sayConfigReadOnly(file))
 		return exitError(statusByHand)
 	}
-	ok, err := v.agree(t, hooks.Diff(file, change.Old, change.New), askWrite(file))
+	ok, err := v.agree(t, change.Diff(), askWrite(file))
 	if !ok || err != nil {
 		return err
 	}
@@ -205,15 +205,15 @@ func (v *gitUninstallVerb) config(t streams, g hooks.Git, file string) (bool, er
 	if err != nil {
 		return false, err //nolint:wrapcheck // names the file
 	}
-	if !change.Changes() {
+	if change.Same() {
 		return false, nil
 	}
 	if change.ReadOnly() {
-		t.text(hooks.Diff(file, change.Old, change.New))
+		t.text(change.Diff())
 		t.warn(sayConfigReadOnly(file))
 		return true, exitError(statusByHand)
 	}
-	ok, err := v.agree(t, hooks.Diff(file, change.Old, change.New), askWrite(file))
+	ok, err := v.agree(t, change.Diff(), askWrite(file))
 	if !ok || err != nil {
 		return true, err
 	}

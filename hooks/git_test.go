@@ -227,7 +227,7 @@ func TestConfiguredHooks(t *testing.T) {
 	if want := "hook.lint.command='" + view + "/config_hook' 'lint'"; p.Args[3] != want {
 		t.Errorf("%q, want %q", p.Args[3], want)
 	}
-	g.Environ = append(g.Environ, "GIT_CONFIG_PARAMETERS='"+p.Args[1]+"' "+quote(p.Args[3]))
+	g.Environ = append(g.Environ, "GIT_CONFIG_PARAMETERS='"+p.Args[1]+"' "+quoteSh(p.Args[3]))
 	h, err := g.Hook([]string{view + "/config_hook", "lint", "a b"})
 	if err != nil || !slices.Equal(h.Args, []string{"/bin/sh", "-c", `lint --fast "$@"`, "lint --fast", "a b"}) || !slices.Equal(h.Environ, []string{"GIT_CONFIG_NOSYSTEM=1"}) {
 		t.Errorf("%+v, %v", h, err)

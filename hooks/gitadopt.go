@@ -160,7 +160,7 @@ func (g Git) MakeScratch(r *core.GitRepository, m Manager) (s *Scratch, err erro
 	}
 	if m.Name == "husky" && strings.Contains(config.New, ".husky") {
 		// husky sets it anew, and what it names could not be written.
-		if err := g.edit(config, "--unset-all", "core.hooksPath"); err != nil {
+		if err := config.edit("--unset-all", "core.hooksPath"); err != nil {
 			return nil, err
 		}
 	}
@@ -210,12 +210,10 @@ func (g Git) cacheDir() (string, error) {
 
 // removeStale removes what a verb that was killed has left there.
 func removeStale(cache string) {
-	for _, pattern := range []string{"srt-adopt-*", "srt-try-*"} {
-		names, _ := filepath.Glob(filepath.Join(cache, pattern)) // the pattern is one
-		for _, name := range names {
-			if info, err := os.Lstat(name); err == nil && info.IsDir() && time.Since(info.ModTime()) > time.Hour {
-				_ = os.RemoveAll(name)
-			}
+	names, _ := filepath.Glob(filepath.Join(cache, "srt-adopt-*")) // the pattern is one
+	for _, name := range names {
+		if info, err := os.Lstat(name); err == nil && info.IsDir() && time.Since(info.ModTime()) > time.Hour {
+			_ = os.RemoveAll(name)
 		}
 	}
 }
@@ -397,15 +395,15 @@ func (g Git) adoptConfig(a *Adoption, s *Scratch) error {
 	case value == was:
 		return nil
 	case in.Own:
-		return g.edit(a.config, "--replace-all", chainedKey, value)
+		return a.config.edit("--replace-all", chainedKey, value)
 	case !set:
-		return g.edit(a.config, "--unset-all", "core.hooksPath")
+		return a.config.edit("--unset-all", "core.hooksPath")
 	}
-	return g.edit(a.config, "--replace-all", "core.hooksPath", value)
+	return a.config.edit("--replace-all", "core.hooksPath", value)
 }
 
 // Empty reports whether there is nothing to adopt.
-func (a *Adoption) Empty() bool { return len(a.files) == 0 && !a.config.Changes() }
+func (a *Adoption) Empty() bool { return len(a.files) == 0 && a.config.Same() }
 
 // Diff shows it.
 func (a *Adoption) Diff() string {
@@ -436,7 +434,7 @@ func (a *Adoption) Write() error {
 			return err
 		}
 	}
-	if !a.config.Changes() {
+	if a.config.Same() {
 		return nil
 	}
 	return a.config.Write()

@@ -103,7 +103,7 @@ func (g Git) Plan(args []string) (*GitPlan, error) {
 	more := []string{"-c", "core.hooksPath=" + view}
 	for _, s := range commands {
 		name := commandName(s.Key)
-		more = append(more, "-c", "hook."+name+".command="+quote(filepath.Join(view, configHook))+" "+quote(name))
+		more = append(more, "-c", "hook."+name+".command="+quoteSh(filepath.Join(view, configHook))+" "+quoteSh(name))
 	}
 	p.Args = slices.Concat(l.Options, more, []string{l.Command}, l.Args)
 	return p, nil
@@ -146,9 +146,6 @@ func (g Git) submodules(p *GitPlan, settings []core.GitSetting, words []GitParam
 	}
 	return names, nil
 }
-
-// quote makes one word of sh.
-func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // ask has git say where the hooks are. It runs nothing for that of what a repository
 // says.

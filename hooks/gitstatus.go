@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/srt-sh/srt/core"
 )
@@ -118,80 +115,52 @@ func (h HookState) Diffs() []string {
 	return out
 }
 
-// tryTime bounds a trial.
-const tryTime = 30 * time.Second
-
-// tryHook is the hook of a trial. It writes where it may, and where it may not.
-const tryHook = `#!/bin/sh
-echo ran >ran
-{ echo x >../outside; } 2>/dev/null
-{ echo x >.git/hooks/post-commit; } 2>/dev/null
-exit 0
-`
-
-// Try makes a repository with a hook that tries to write outside, commits in it by way of
-// a guard, and looks what has become of it. git is the program to start, "" for srt git;
-// hooksPath is a core.hooksPath that is set in the repository, "" for none.
-func (g Git) Try(git, hooksPath string) (err error) {
-	// Not in /tmp, of which a sandbox may have its own.
-	cache, err := g.cacheDir()
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp(cache, "srt-try-")
-	if err != nil {
-		return err //nolint:wrapcheck // names the folder
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	repo := filepath.Join(dir, "repository")
-	environ := slices.DeleteFunc(slices.Clone(g.Environ), func(entry string) bool { return strings.HasPrefix(entry, "GIT_") })
-	environ = append(environ, "GIT_AUTHOR_NAME=srt", "GIT_AUTHOR_EMAIL=srt@localhost", "GIT_COMMITTER_NAME=srt", "GIT_COMMITTER_EMAIL=srt@localhost")
+// Try commits by way of a guard in a repository made for it, whose hook tries to write
+// outside. git is the program to start, "" for srt git; hooksPath is a core.hooksPath
+// that is set in the repository, "" for none. It is an error if the guard does not hold.
+func (g Git) Try(git, hooksPath string) error {
+	var environ []string
 	for _, entry := range g.Environ {
-		if strings.HasPrefix(entry, "GIT_CONFIG_GLOBAL=") || strings.HasPrefix(entry, "GIT_CONFIG_SYSTEM=") || strings.HasPrefix(entry, "GIT_CONFIG_NOSYSTEM=") {
+		name, _, _ := strings.Cut(entry, "=")
+		switch {
+		case !strings.HasPrefix(name, "GIT_"), name == "GIT_CONFIG_GLOBAL", name == "GIT_CONFIG_SYSTEM", name == "GIT_CONFIG_NOSYSTEM":
 			environ = append(environ, entry)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), tryTime)
-	defer cancel()
-	run := func(at string, args ...string) error {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		cmd.Dir, cmd.Env = at, environ
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
-		}
-		return nil
-	}
-	if err := run(dir, g.Program, "init", "-q", "--template=", repo); err != nil {
-		return err
-	}
-	hook := filepath.Join(repo, ".git", "hooks", "pre-commit")
+	environ = append(environ, "GIT_AUTHOR_NAME=srt", "GIT_AUTHOR_EMAIL=srt@localhost", "GIT_COMMITTER_NAME=srt", "GIT_COMMITTER_EMAIL=srt@localhost")
+	hook := ""
 	defer func() { _ = os.Remove(g.Views.Seen().file(hook)) }()
-	if err := os.MkdirAll(filepath.Dir(hook), 0o700); err != nil {
-		return err //nolint:wrapcheck // names the folder
-	}
-	if err := os.WriteFile(hook, []byte(tryHook), 0o700); err != nil { //nolint:gosec // a program
-		return err //nolint:wrapcheck // names the file
-	}
-	if hooksPath != "" {
-		if err := run(repo, g.Program, "config", "core.hooksPath", hooksPath); err != nil {
-			return err
+	tried, err := Probe{Environ: environ, Prepare: func(work, write string) ([]string, error) {
+		hook = filepath.Join(work, ".git", "hooks", "pre-commit")
+		for _, args := range [][]string{{"init", "-q", "--template="}, {"config", "core.hooksPath", hooksPath}} {
+			if args[0] == "config" && hooksPath == "" {
+				continue
+			}
+			cmd := exec.CommandContext(context.Background(), g.Program, args...)
+			cmd.Dir, cmd.Env = work, environ
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return nil, fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(string(out)))
+			}
 		}
-	}
-	call := []string{git}
-	if git == "" {
-		call = []string{g.Views.Srt, "git", "--"}
-	}
-	call = append(call, "-c", "commit.gpgSign=false", "commit", "-q", "--allow-empty", "-m", "a trial of srt")
-	if err := run(repo, call...); err != nil {
-		return err
-	}
+		if err := os.MkdirAll(filepath.Dir(hook), 0o700); err != nil {
+			return nil, err //nolint:wrapcheck // names the folder
+		}
+		if err := os.WriteFile(hook, []byte("#!/bin/sh\n"+write+"\n"), 0o700); err != nil { //nolint:gosec // a program
+			return nil, err //nolint:wrapcheck // names the file
+		}
+		call := []string{git}
+		if git == "" {
+			call = []string{g.Views.Srt, "git", "--"}
+		}
+		return append(call, "-c", "commit.gpgSign=false", "commit", "-q", "--allow-empty", "-m", "a trial of srt"), nil
+	}}.Try(context.Background())
 	switch {
-	case unix.Access(filepath.Join(repo, "ran"), unix.F_OK) != nil:
-		return errors.New("the hook did not run")
-	case unix.Access(filepath.Join(dir, "outside"), unix.F_OK) == nil:
+	case err != nil:
+		return err
+	case !tried.Ran:
+		return fmt.Errorf("the hook did not run: %s", tried.Output)
+	case !tried.Holds():
 		return errors.New("the hook wrote outside of its repository")
-	case unix.Access(filepath.Join(repo, ".git", "hooks", "post-commit"), unix.F_OK) == nil:
-		return errors.New("the hook made another hook")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@
 package early
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ var ports = []uint16{3128, 1080}
 // sandboxes reports whether a command line is probably one that starts a sandbox of the
 // usual kind. MAKEFLAGS and words may name descriptors that the command is to inherit.
 func sandboxes(args []string, makeflags string) bool {
+	if len(args) > 0 && strings.Contains(args[0], "/srt/git/hooks-") {
+		return os.Getenv("SRT_ACTIVE") == "" && hasHook(filepath.Base(args[0])) // inside of a sandbox there is no other
+	}
 	if len(args) < 2 || filepath.Base(args[0]) != "srt" || makeflags != "" {
 		return false
 	}
@@ -37,4 +41,15 @@ func sandboxes(args []string, makeflags string) bool {
 		}
 	}
 	return true
+}
+
+// hasHook reports whether a hook that git runs by way of srt is probably there: where
+// most are, seen from the folder that git runs them in.
+func hasHook(name string) bool {
+	for _, dir := range []string{".git/hooks", ".husky", "hooks"} {
+		if _, err := os.Stat(dir + "/" + name); err == nil {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,7 @@
 package early
 
 import (
+	"os"
 	"slices"
 	"testing"
 
@@ -33,6 +34,27 @@ func TestSandboxes(t *testing.T) {
 	}
 	if sandboxes([]string{"srt", "true"}, "-j --jobserver-auth=3,4") {
 		t.Error("descriptors of make's job server would be missing")
+	}
+}
+
+func TestHooks(t *testing.T) {
+	t.Chdir(t.TempDir())
+	view := []string{"/s/srt/git/hooks-12/pre-commit"}
+	if sandboxes(view, "") {
+		t.Error("a hook that is not there")
+	}
+	if err := os.MkdirAll(".git/hooks", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(".git/hooks/pre-commit", nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if !sandboxes(view, "") {
+		t.Error("a hook that is there")
+	}
+	t.Setenv("SRT_ACTIVE", "1")
+	if sandboxes(view, "") {
+		t.Error("a hook inside of a sandbox")
 	}
 }
 
