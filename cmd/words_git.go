@@ -23,7 +23,7 @@ const (
 	sayTried          = "holds, tried with a hook that writes outside"
 	sayNone           = "none"
 	sayNoGitFunction  = "no function git in this shell, as far as its function srt would tell"
-	sayGitNotCaught   = "git by its full path where nothing is installed, libraries of git, hooks of a repository that you push to by its path"
+	sayGitNotCaught   = "git by its full path where nothing is installed, libraries of git"
 	hintAdopt         = "srt hook git adopt -- COMMAND runs what installs them"
 	sayNothingToAdopt = "nothing to adopt: all hooks are there as they would be installed"
 	askAdopt          = "install this?"

@@ -24,7 +24,7 @@ type GitRepository struct {
 func FindGit(dir string, getenv func(string) string) (*GitRepository, error) {
 	if named := getenv("GIT_DIR"); named != "" {
 		named = resolveFrom(dir, named)
-		r, err := gitAt(named)
+		r, err := GitAt(named)
 		if r == nil || err != nil {
 			return nil, err
 		}
@@ -37,7 +37,7 @@ func FindGit(dir string, getenv func(string) string) (*GitRepository, error) {
 		return r, nil
 	}
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
-		r, err := gitAt(filepath.Join(at, ".git"))
+		r, err := GitAt(filepath.Join(at, ".git"))
 		if err != nil {
 			return nil, err
 		}
@@ -45,8 +45,8 @@ func FindGit(dir string, getenv func(string) string) (*GitRepository, error) {
 			r.Tree = at
 			return r, nil
 		}
-		if isGitDir(at, at) {
-			return &GitRepository{Dir: at, Common: at}, nil
+		if r, err := GitAt(at); r != nil || err != nil {
+			return r, err
 		}
 		if at == "/" || at == "." {
 			return nil, nil //nolint:nilnil // documented: there is none
@@ -54,8 +54,8 @@ func FindGit(dir string, getenv func(string) string) (*GitRepository, error) {
 	}
 }
 
-// gitAt is the repository of a .git, a folder or a pointer.
-func gitAt(dotGit string) (*GitRepository, error) {
+// GitAt is the repository of a .git, a folder or a pointer, or of a bare one; nil for none.
+func GitAt(dotGit string) (*GitRepository, error) {
 	dir, common, err := gitDirs(dotGit)
 	if errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil //nolint:nilnil // there is none
@@ -320,7 +320,7 @@ func (r *GitRepository) Submodules() ([]*GitRepository, error) {
 		if !strings.HasPrefix(e.name, "submodule.") || !strings.HasSuffix(e.name, ".path") || filepath.IsAbs(e.value) {
 			continue
 		}
-		sub, err := gitAt(filepath.Join(r.Tree, e.value, ".git"))
+		sub, err := GitAt(filepath.Join(r.Tree, e.value, ".git"))
 		if err != nil {
 			return nil, err
 		}

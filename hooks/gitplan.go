@@ -93,14 +93,23 @@ func (g Git) Plan(args []string) (*GitPlan, error) {
 			return nil, fmt.Errorf("%s:%d: the hook %q cannot be put into a sandbox, for the = in its name", s.File, s.Line, commandName(s.Key))
 		}
 	}
-	if len(names) == 0 {
+	var more []string
+	for _, name := range localRemotes(l, settings) {
+		// A name with = in it cannot be given so.
+		if !strings.Contains(name, "=") {
+			more = append(more, "-c", "remote."+name+".receivepack="+g.Views.receiver())
+		}
+	}
+	view := ""
+	if len(names) > 0 {
+		if view, err = g.Views.View(names); err != nil {
+			return nil, err
+		}
+		more = append(more, "-c", "core.hooksPath="+view)
+	}
+	if more == nil {
 		return p, nil
 	}
-	view, err := g.Views.View(names)
-	if err != nil {
-		return nil, err
-	}
-	more := []string{"-c", "core.hooksPath=" + view}
 	for _, s := range commands {
 		name := commandName(s.Key)
 		more = append(more, "-c", "hook."+name+".command="+quoteSh(filepath.Join(view, configHook))+" "+quoteSh(name))
@@ -169,6 +178,9 @@ func (g Git) ask(options, environ []string, dir string) (string, error) {
 // repository finds the repository of a line.
 func (g Git) repository(l GitLine) (*core.GitRepository, error) {
 	dir := l.Dir(g.Dir)
+	if served, r, err := l.served(dir); served {
+		return r, err
+	}
 	r, err := core.FindGit(dir, func(name string) string {
 		if name == "GIT_DIR" {
 			switch {

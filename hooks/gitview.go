@@ -63,6 +63,8 @@ func (v Views) added(p GitParameter) bool {
 	switch {
 	case p.Key == hooksPathKey:
 		return v.Own(p.Value)
+	case strings.HasPrefix(p.Key, "remote.") && strings.HasSuffix(p.Key, ".receivepack"):
+		return p.Value == v.receiver()
 	case strings.HasPrefix(p.Key, "hook.") && strings.HasSuffix(p.Key, ".command"):
 		file, _, ok := dequote(p.Value)
 		return ok && filepath.Base(file) == configHook && v.Own(filepath.Dir(file))
