@@ -2,6 +2,7 @@ package cmd
 
 type hookVerb struct {
 	Git hookGitVerb `cmd:"" help:"Put the hooks of git into a sandbox, whoever starts git."`
+	Npm hookNpmVerb `cmd:"" help:"Give the scripts of packages less than npm and pnpm have, whoever starts these."`
 }
 
 // hookFlags are those of what changes something.

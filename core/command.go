@@ -73,6 +73,19 @@ func FindProgram(name string) (string, error) {
 	return program, nil
 }
 
+// FindProgramIn finds a program on the PATH of an environment as [FindProgram] does on
+// that of this process; "" where there is none.
+func FindProgramIn(name string, environ []string) string {
+	program, err := findCommand(name, "/", environ)
+	if err != nil || !filepath.IsAbs(program) {
+		return ""
+	}
+	if self := ownFile(name); self != nil && sameFile(self, program) {
+		return ""
+	}
+	return program
+}
+
 // ownFile is the file of this program, nil where it need not be passed over: under
 // its own name it is what was asked for.
 func ownFile(name string) fs.FileInfo {

@@ -26,6 +26,15 @@ func ScriptVariables() []string {
 	return []string{"npm_config_script_shell", "pnpm_config_script_shell"}
 }
 
+// ScriptShellPath is the link to srt by which srt hook npm makes it that shell.
+func ScriptShellPath(home string, getenv func(string) string) string {
+	data := getenv("XDG_DATA_HOME")
+	if !filepath.IsAbs(data) {
+		data = filepath.Join(home, ".local", "share")
+	}
+	return filepath.Join(data, "srt", "shells", ScriptShell)
+}
+
 // Presets of scripts that are started outside of any sandbox, by what [scripts] network
 // says.
 const (
@@ -79,6 +88,16 @@ func scriptToken(token string) string {
 // scripts prepares a run in which npm starts its scripts by srt: it keeps credentials
 // where npm finds them and scripts do not, and says what scripts may do.
 func (e *engine) scripts(env *environment) error {
+	if slices.Contains(e.parts, "npm") || slices.Contains(e.parts, "pnpm") {
+		// A shell that is older than the guard does not tell npm of it.
+		if shell := ScriptShellPath(e.o.Home, env.get); isThere(shell) {
+			for _, name := range ScriptVariables() {
+				if env.get(name) == "" {
+					env.set(name, shell)
+				}
+			}
+		}
+	}
 	if !slices.ContainsFunc(ScriptVariables(), func(name string) bool { return filepath.Base(env.get(name)) == ScriptShell }) {
 		return nil
 	}
@@ -223,6 +242,11 @@ func (e *engine) correct(env *environment, files []npmFile) {
 		}
 		e.o.Warnf("%s:%d: %s: %s; %s", u.File, u.Line, u.Text, u.What, said)
 	}
+}
+
+func isThere(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 // maxNpmrc bounds a file of npm's settings, in bytes.

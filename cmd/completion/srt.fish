@@ -144,6 +144,12 @@ for verb in install uninstall
     complete -c srt -n "__srt_after $verb" -l yes -d 'Do not ask'
 end
 complete -c srt -n '__srt_after hook' -a git -d 'Hooks of git'
+complete -c srt -n '__srt_after hook' -a npm -d 'Scripts of packages'
+complete -c srt -n '__srt_after hook npm' -a 'install uninstall status'
+for verb in install uninstall
+    complete -c srt -n "__srt_after hook npm $verb" -l dry-run -d 'Change nothing'
+    complete -c srt -n "__srt_after hook npm $verb" -l yes -d 'Do not ask'
+end
 complete -c srt -n '__srt_after hook git' -a 'install uninstall status review adopt'
 for verb in install uninstall
     complete -c srt -n "__srt_after hook git $verb" -l local -d 'In this repository'

@@ -76,7 +76,7 @@ _srt() {
       _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets show'
       ;;
     hook)
-      _arguments '1:what:((git\:"hooks of git"))' '2:verb:((install\:"guard them" uninstall\:"take that back" status\:"show and try what is guarded" review\:"show what has changed" adopt\:"install those of a manager"))' \
+      _arguments '1:what:((git\:"hooks of git" npm\:"scripts of packages"))' '2:verb:((install\:"guard them" uninstall\:"take that back" status\:"show and try what is guarded" review\:"show what has changed" adopt\:"install those of a manager"))' \
         '(--global --shim)--local[in this repository]' '(--local --shim)--global[in all repositories]' '(--local --global)--shim[on the PATH]' \
         '--dry-run[change nothing]' '--yes[do not ask]'
       ;;
