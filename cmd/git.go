@@ -47,6 +47,13 @@ func (t streams) git(words []string) int {
 		return t.fail(gitError(err))
 	}
 	if len(runs) == 0 {
+		err := os.Unsetenv(hooks.NamedVariable)
+		if err == nil && plan.Named != "" {
+			err = os.Setenv(hooks.NamedVariable, plan.Named)
+		}
+		if err != nil {
+			return t.fail(err)
+		}
 		return t.replace(program, append([]string{"git"}, plan.Args...))
 	}
 	t.print(sayGitInside(runs))

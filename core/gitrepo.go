@@ -275,7 +275,7 @@ func (r *GitRepository) ownTree(value string) bool {
 const maxSubmodules = 2000
 
 // Submodules finds the repositories of the submodules, which git enters by itself: those
-// below modules, and those that have a .git folder at the places that .gitmodules names.
+// below modules, and those that have a .git folder where the index or .gitmodules have one.
 func (r *GitRepository) Submodules() ([]*GitRepository, error) {
 	var out []*GitRepository
 	modules := filepath.Join(r.Common, "modules")
@@ -308,19 +308,12 @@ func (r *GitRepository) Submodules() ([]*GitRepository, error) {
 	if r.Tree == "" {
 		return out, nil
 	}
-	text, err := readGitFile(filepath.Join(r.Tree, ".gitmodules"))
+	paths, err := r.submodulePaths()
 	if err != nil {
-		return out, nil //nolint:nilerr // git takes none for no submodules
+		return nil, err
 	}
-	entries, err := parseGitConfig([]byte(text))
-	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", filepath.Join(r.Tree, ".gitmodules"), err)
-	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.name, "submodule.") || !strings.HasSuffix(e.name, ".path") || filepath.IsAbs(e.value) {
-			continue
-		}
-		sub, err := GitAt(filepath.Join(r.Tree, e.value, ".git"))
+	for _, path := range paths {
+		sub, err := GitAt(filepath.Join(r.Tree, path, ".git"))
 		if err != nil {
 			return nil, err
 		}
@@ -329,6 +322,38 @@ func (r *GitRepository) Submodules() ([]*GitRepository, error) {
 		}
 	}
 	return out, nil
+}
+
+// submodulePaths are the places of submodules in the work tree, as .gitmodules and the
+// index name them.
+func (r *GitRepository) submodulePaths() ([]string, error) {
+	hash := 20
+	text, err := readGitFile(filepath.Join(r.Common, "config"))
+	if entries, wrong := parseGitConfig([]byte(text)); err == nil && wrong == nil {
+		for _, e := range entries {
+			if e.name == "extensions.objectformat" && strings.EqualFold(e.value, "sha256") {
+				hash = 32
+			}
+		}
+	}
+	paths, err := gitlinks(r.Dir, hash)
+	if err != nil {
+		return nil, err
+	}
+	text, err = readGitFile(filepath.Join(r.Tree, ".gitmodules"))
+	if err != nil {
+		return paths, nil //nolint:nilerr // git takes none for no submodules
+	}
+	entries, err := parseGitConfig([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", filepath.Join(r.Tree, ".gitmodules"), err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.name, "submodule.") && strings.HasSuffix(e.name, ".path") && !filepath.IsAbs(e.value) {
+			paths = append(paths, e.value)
+		}
+	}
+	return paths, nil
 }
 
 // GitCommandFiles are the files that a command in git's configuration names. Relative

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,8 @@ type GitHook struct {
 	Environ    []string // without what srt has added for git
 	File       string   // absolute; "" if the repository has no such hook
 	Repository *core.GitRepository
+
+	named string
 }
 
 // Hook finds the hook that git means when it starts a file of a view, with the words
@@ -27,6 +30,8 @@ func (g Git) Hook(args []string) (*GitHook, error) {
 	h := &GitHook{Name: filepath.Base(args[0])}
 	var words []GitParameter
 	h.Environ, words = withoutOwn(g.Environ, g.Views.added)
+	h.Environ = slices.DeleteFunc(h.Environ, func(entry string) bool { return strings.HasPrefix(entry, NamedVariable+"=") })
+	h.named = g.getenv(NamedVariable)
 	r, err := core.FindGit(g.Dir, g.getenv)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the repository of a hook: %w", err)
@@ -82,9 +87,25 @@ func (h *GitHook) command(settings []core.GitSetting, args []string) error {
 	return fmt.Errorf("git's configuration has no hook %q any more", args[0])
 }
 
+// NamedVariable tells a hook's srt which git folder the user has named, see
+// [GitPlan.Named]. The hook does not get it.
+const NamedVariable = "SRT_GIT_DIR"
+
 // Trees are the folders besides the working folder that a hook may write: the work tree
-// and the git folder of the repository that it belongs to.
-func (h *GitHook) Trees() []string { return trees(h.Repository) }
+// of the repository that it belongs to, and the git folder if the user has named it. One
+// that a file in the work tree leads to has to lead back.
+func (h *GitHook) Trees() []string {
+	r := h.Repository
+	switch {
+	case r == nil:
+		return nil
+	case h.named == r.Dir:
+		return append(trees(r), r.Dir)
+	case r.Tree != "":
+		return trees(r)
+	}
+	return nil
+}
 
 func trees(r *core.GitRepository) []string {
 	switch {
@@ -97,4 +118,9 @@ func trees(r *core.GitRepository) []string {
 }
 
 // Trees are the folders besides the working folder that git may write in a sandbox.
-func (p *GitPlan) Trees() []string { return trees(p.Repository) }
+func (p *GitPlan) Trees() []string {
+	if p.Named != "" {
+		return append(trees(p.Repository), p.Named)
+	}
+	return trees(p.Repository)
+}

@@ -14,6 +14,7 @@ type GitLine struct {
 
 	Dirs    []string // of -C, in order
 	GitDir  string   // of --git-dir
+	Tree    string   // of --work-tree
 	Bare    bool     // --bare
 	Configs []GitParameter
 }
@@ -49,6 +50,8 @@ func ParseGitLine(args []string, getenv func(string) string) GitLine {
 			}
 		case "--git-dir":
 			l.GitDir = value
+		case "--work-tree":
+			l.Tree = value
 		case "--bare":
 			l.Bare = true
 		case "--help", "-h", "--version", "-v", "--exec-path", "--html-path", "--man-path", "--info-path", "--list-cmds":

@@ -42,6 +42,9 @@ type GitPlan struct {
 	Runs []core.GitSetting
 	// Repository is where that is, nil for none.
 	Repository *core.GitRepository
+	// Named is the git folder that the user has named for this command, "" for none: a
+	// hook may write it, though nothing in the work tree leads there.
+	Named string
 }
 
 // Plan decides about the words of a command of git, and makes the view that it needs.
@@ -56,6 +59,9 @@ func (g Git) Plan(args []string) (*GitPlan, error) {
 		return nil, err
 	}
 	p.Repository = r
+	if r != nil && (l.GitDir != "" || g.getenv("GIT_DIR") != "") {
+		p.Named = r.Dir
+	}
 	settings, err := r.Settings(g.Home, g.getenv)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // names the file
@@ -77,7 +83,7 @@ func (g Git) Plan(args []string) (*GitPlan, error) {
 		return nil, fmt.Errorf("reading core.hooksPath: %w", err)
 	}
 	if dir != "" && !filepath.IsAbs(dir) {
-		dir = filepath.Join(hookBase(r, g.Dir), dir)
+		dir = filepath.Join(g.base(l, r), dir)
 	}
 	names, err := viewNames(l, r, dir, subs)
 	if err != nil {
@@ -196,6 +202,22 @@ func (g Git) repository(l GitLine) (*core.GitRepository, error) {
 		return nil, fmt.Errorf("looking for the repository: %w", err)
 	}
 	return r, nil
+}
+
+// base is the folder where git runs the hooks of a command.
+func (g Git) base(l GitLine, r *core.GitRepository) string {
+	tree := l.Tree
+	if tree == "" {
+		tree = g.getenv("GIT_WORK_TREE")
+	}
+	dir := l.Dir(g.Dir)
+	switch {
+	case tree == "":
+		return hookBase(r, dir)
+	case filepath.IsAbs(tree):
+		return tree
+	}
+	return filepath.Join(dir, tree)
 }
 
 // hookBase is the folder where git runs hooks: the top of the work tree, or the git
