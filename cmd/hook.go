@@ -1,8 +1,10 @@
 package cmd
 
 type hookVerb struct {
-	Git hookGitVerb `cmd:"" help:"Put the hooks of git into a sandbox, whoever starts git."`
-	Npm hookNpmVerb `cmd:"" help:"Give the scripts of packages less than npm and pnpm have, whoever starts these."`
+	Git  hookGitVerb  `cmd:"" help:"Put the hooks of git into a sandbox, whoever starts git."`
+	Npm  hookNpmVerb  `cmd:"" help:"Give the scripts of packages less than npm and pnpm have, whoever starts these."`
+	Pip  hookPipVerb  `cmd:"" help:"Put pip and its like into a sandbox, whoever starts them."`
+	Make hookMakeVerb `cmd:"" help:"Put make and its like into a sandbox, whoever starts them."`
 }
 
 // hookFlags are those of what changes something.

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/srt-sh/srt/core"
+	"github.com/srt-sh/srt/hooks"
 )
 
 // depthVariable counts how often a program was routed below itself. A program that
@@ -40,6 +41,12 @@ func shimName(args []string) string {
 func (t streams) route(argv []string) int {
 	if len(argv) == 0 {
 		return t.fail(usageError{text: sayRouteNothing, hint: hintVerbHelp("route")})
+	}
+	switch argv[0] {
+	case hooks.PipPython:
+		return t.pipPython(argv[1:])
+	case hooks.RecipeShell:
+		return t.recipe(argv[1:])
 	}
 	if !core.Inside() {
 		line := &runLine{command: argv}

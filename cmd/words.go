@@ -438,7 +438,11 @@ a program.
 		verb += " [--dry-run] [--yes]"
 	case "hook git adopt":
 		verb += " [--dry-run] [--yes] [-- COMMAND [WORD]…]"
-	case "hook", "hook git":
+	case "hook pip install", "hook pip uninstall", "hook make uninstall":
+		verb += " [--dry-run] [--yes]"
+	case "hook make install":
+		verb += " [--recipes] [--dry-run] [--yes]"
+	case "hook", "hook git", "hook pip", "hook make":
 		verb += " VERB"
 	case "completion":
 		verb += " bash|zsh|fish"

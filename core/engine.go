@@ -152,7 +152,7 @@ func (e *engine) choose(rules []config.Command, get func(string) string) (*confi
 		return nil, nil, err //nolint:wrapcheck // names file, line and key
 	}
 	if e.o.Preset == "" {
-		e.rule = matchRule(rules, e.o.Args)
+		e.rule = matchRule(rules, e.o.As)
 	}
 	rule := e.rule
 	switch {
@@ -161,7 +161,7 @@ func (e *engine) choose(rules []config.Command, get func(string) string) (*confi
 			return nil, nil, err //nolint:wrapcheck // says which names there are
 		}
 	case rule == nil || rule.Preset == "": // as without the rule
-		e.preset, e.matched = set.Match(e.o.Args)
+		e.preset, e.matched = set.Match(e.o.As)
 	case rule.Preset == "none":
 		e.matched = rule.String()
 	default:
@@ -213,10 +213,10 @@ func Governs(o Options) (bool, error) {
 	if err != nil {
 		return false, err //nolint:wrapcheck // likewise
 	}
-	if matchRule(rules, o.Args) != nil {
+	if matchRule(rules, o.As) != nil {
 		return true, nil
 	}
-	found, _ := set.Match(o.Args)
+	found, _ := set.Match(o.As)
 	return found != nil, nil
 }
 
@@ -329,7 +329,7 @@ func (e *engine) releaseAges(env *environment) {
 		env.set(name, value)
 	}
 	e.ageless, _ = preset.Ageless(e.parts, nil, user)
-	if tool, instead := preset.Ageless(e.parts, e.o.Args, user); tool != "" {
+	if tool, instead := preset.Ageless(e.parts, e.o.As, user); tool != "" {
 		e.o.Warnf("guard.min_release_age does not reach %s: %s", tool, instead)
 	}
 }

@@ -23,6 +23,9 @@ type Options struct {
 	Args []string
 	// Line is a shell line that bash -c runs instead of Args.
 	Line string
+	// As are the words that rules and presets are matched with where Args do not tell
+	// what is run, nil for Args.
+	As []string
 	// Dir is the working folder, "" the current one.
 	Dir string
 	// Home is the home folder, "" that of $HOME in Environ or, without, the one that
@@ -124,6 +127,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Line != "" {
 		o.Args = []string{"bash", "-c", o.Line}
+	}
+	if o.As == nil {
+		o.As = o.Args
 	}
 	if len(o.Args) == 0 {
 		return o, errNoCommand

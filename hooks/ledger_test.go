@@ -194,11 +194,14 @@ func TestLedgerMeanwhile(t *testing.T) {
 func TestLoginEnv(t *testing.T) {
 	w := newLedgerWorld(t, map[string]string{".bash_profile": "", ".zprofile": ""})
 	dir := filepath.Join(w.dir, `it's a "$dir" \ x`)
-	entries, err := LoginEnv("srt hook try", dir, []Setting{{"TRY_IT", `a 'b' "$c" \ d`}}, w.dir, func(string) string { return "" })
+	entries, err := LoginEnv("srt hook try", dir, []Setting{{Name: "TRY_IT", Value: `a 'b' "$c" \ d`}, {Name: "TRY_ON", Value: `S=/a\ b`, Keep: true}}, w.dir, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.put(".profile", "TRY_ON=-j2\n. \"$HOME/.more\"\n")
 	w.apply(w.ledger.Install(entries))
+	// A second time, with something in front.
+	w.put(".more", "PATH=/front:$PATH\n"+w.get(".zprofile")+"PATH=/front:$PATH\n"+w.get(".zprofile"))
 	for _, shell := range []string{"sh", "bash", "zsh"} {
 		if !installed(shell) {
 			t.Log("no", shell)
@@ -218,6 +221,9 @@ func TestLoginEnv(t *testing.T) {
 		if !strings.HasPrefix(path, dir+":") || strings.Count(path, dir) != 1 || !slices.Contains(environ, `TRY_IT=a 'b' "$c" \ d`) {
 			t.Errorf("%s has %q", shell, environ)
 		}
+		if want := map[string]string{"sh": `TRY_ON=-j2 S=/a\ b`}[shell]; want != "" && !slices.Contains(environ, want) {
+			t.Errorf("%s has %q", shell, environ)
+		}
 	}
 	if text := w.get(".config/environment.d/60-srt-hook-try.conf"); !strings.Contains(text, `:$PATH"`) || !strings.Contains(text, `TRY_IT="a 'b' \"\$c\" \\ d"`) {
 		t.Errorf("environment.d has %q", text)
@@ -225,7 +231,7 @@ func TestLoginEnv(t *testing.T) {
 	if _, err := LoginEnv("x", "/a:b", nil, w.dir, os.Getenv); err == nil {
 		t.Error("a colon is taken")
 	}
-	if _, err := LoginEnv("x", "/a", []Setting{{"A", "b\nc"}}, w.dir, os.Getenv); err == nil {
+	if _, err := LoginEnv("x", "/a", []Setting{{Name: "A", Value: "b\nc"}}, w.dir, os.Getenv); err == nil {
 		t.Error("two lines are taken")
 	}
 }

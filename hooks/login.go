@@ -16,7 +16,10 @@ import (
 )
 
 // Setting is a variable of the environment. Its value must not have a line's end in it.
-type Setting struct{ Name, Value string }
+type Setting struct {
+	Name, Value string
+	Keep        bool // what it was stays in front, with a space between them
+}
 
 // LoginEnv are the entries that give all processes of the user, from the next login on,
 // an environment with dir first on the PATH ("" for none) and with settings: editors
@@ -25,7 +28,7 @@ type Setting struct{ Name, Value string }
 // these are installed, and into environment.d of systemd, which desktops read. name
 // stands in the marks, such as "srt hook pip".
 func LoginEnv(name, dir string, settings []Setting, home string, getenv func(string) string) ([]Entry, error) {
-	for _, s := range append([]Setting{{"PATH", dir}}, settings...) {
+	for _, s := range append([]Setting{{Name: "PATH", Value: dir}}, settings...) {
 		if strings.ContainsAny(s.Value, "\n\x00") {
 			return nil, fmt.Errorf("the value %q of %s is more than a line", s.Value, s.Name)
 		}
@@ -80,9 +83,17 @@ func loginSh(dir string, settings []Setting) string {
 	var b strings.Builder
 	if dir != "" {
 		quoted := quoteSh(dir)
-		b.WriteString("case $PATH in " + quoted + ":*) ;; *) PATH=" + quoted + ":$PATH; export PATH ;; esac\n")
+		// To the front from wherever it is, or the PATH would grow in each login shell
+		// below another.
+		b.WriteString("case $PATH in " + quoted + ":*) ;; *:" + quoted + ":*) PATH=" + quoted + ":${PATH%%:" + quoted + ":*}:${PATH#*:" + quoted + ":} ;; *) PATH=" +
+			quoted + ":$PATH ;; esac; export PATH\n")
 	}
 	for _, s := range settings {
+		if s.Keep {
+			b.WriteString("case \" $" + s.Name + " \" in *" + quoteSh(" "+s.Value+" ") + "*) ;; *) " +
+				s.Name + "=${" + s.Name + ":+$" + s.Name + " }" + quoteSh(s.Value) + "; export " + s.Name + " ;; esac\n")
+			continue
+		}
 		b.WriteString(s.Name + "=" + quoteSh(s.Value) + "; export " + s.Name + "\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
@@ -97,6 +108,11 @@ func loginFish(dir string, settings []Setting) string {
 		b.WriteString("contains -- " + quote(dir) + " $PATH; or set -gx PATH " + quote(dir) + " $PATH\n")
 	}
 	for _, s := range settings {
+		if s.Keep {
+			b.WriteString("string match -q -- " + quote("* "+strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`).Replace(s.Value)+" *") + " \" $" + s.Name +
+				" \"; or set -gx " + s.Name + " (string trim -- \"$" + s.Name + " \"" + quote(s.Value) + ")\n")
+			continue
+		}
 		b.WriteString("set -gx " + s.Name + " " + quote(s.Value) + "\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
@@ -112,6 +128,10 @@ func loginSystemd(dir string, settings []Setting) string {
 		b.WriteString("PATH=" + strings.TrimSuffix(quote(dir), `"`) + `:$PATH"` + "\n")
 	}
 	for _, s := range settings {
+		if s.Keep {
+			b.WriteString(s.Name + `="${` + s.Name + ":+$" + s.Name + " }" + strings.TrimPrefix(quote(s.Value), `"`) + "\n")
+			continue
+		}
 		b.WriteString(s.Name + "=" + quote(s.Value) + "\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -36,7 +36,7 @@ func (n Npm) Shell() string { return core.ScriptShellPath(n.Home, n.Getenv) }
 func (n Npm) PlanInstall() (*Plan, error) {
 	var settings []Setting
 	for _, name := range core.ScriptVariables() {
-		settings = append(settings, Setting{name, n.Shell()})
+		settings = append(settings, Setting{Name: name, Value: n.Shell()})
 	}
 	entries, err := LoginEnv(npmMark, "", settings, n.Home, n.Getenv)
 	if err != nil {

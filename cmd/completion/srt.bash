@@ -119,7 +119,7 @@ _srt_verb() {
         violations) words='--follow --json --since --kind --program --here --all --clear' ;;
         config) words='show check path schema' ;;
         preset) words='list show' ;;
-        hook) words='git npm' ;;
+        hook) words='git npm pip make' ;;
         install | uninstall) words='--shell --dry-run --yes' ;;
         init) words='zsh bash fish --git=hooks --git=all --git=off' ;;
         completion) words='bash zsh fish' ;;
@@ -127,8 +127,8 @@ _srt_verb() {
     elif ((COMP_CWORD == at + 1)); then
         case "$verb ${COMP_WORDS[at]}" in
         'config show') words='--origin' ;;
-        'hook npm') words='install uninstall status' ;;
         'hook git') words='install uninstall status review adopt' ;;
+        'hook npm' | 'hook pip' | 'hook make') words='install uninstall status' ;;
         'config check')
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
@@ -139,7 +139,8 @@ _srt_verb() {
     else
         case "$verb ${COMP_WORDS[at]} ${COMP_WORDS[at + 1]}" in
         'hook git install' | 'hook git uninstall') words='--local --global --shim --dry-run --yes' ;;
-        'hook npm install' | 'hook npm uninstall') words='--dry-run --yes' ;;
+        'hook make install') words='--recipes --dry-run --yes' ;;
+        'hook npm install' | 'hook npm uninstall' | 'hook pip install' | 'hook pip uninstall' | 'hook make uninstall') words='--dry-run --yes' ;;
         'hook git adopt' | 'hook git review') words='--dry-run --yes' ;;
         esac
     fi

@@ -160,3 +160,13 @@ for verb in install uninstall review adopt
     complete -c srt -n "__srt_after hook git $verb" -l dry-run -d 'Change nothing'
     complete -c srt -n "__srt_after hook git $verb" -l yes -d 'Do not ask'
 end
+complete -c srt -n '__srt_after hook' -a pip -d 'Builds of packages of Python'
+complete -c srt -n '__srt_after hook' -a make -d 'Recipes'
+complete -c srt -n '__srt_after hook make install' -l recipes -d 'Each recipe too'
+for tool in pip make
+    complete -c srt -n "__srt_after hook $tool" -a 'install uninstall status'
+    for verb in install uninstall
+        complete -c srt -n "__srt_after hook $tool $verb" -l dry-run -d 'Change nothing'
+        complete -c srt -n "__srt_after hook $tool $verb" -l yes -d 'Do not ask'
+    end
+end

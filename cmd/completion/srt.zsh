@@ -76,8 +76,8 @@ _srt() {
       _arguments '1:verb:((list\:"list them" show\:"print one"))' '2:preset:_srt_presets show'
       ;;
     hook)
-      _arguments '1:what:((git\:"hooks of git" npm\:"scripts of packages"))' '2:verb:((install\:"guard them" uninstall\:"take that back" status\:"show and try what is guarded" review\:"show what has changed" adopt\:"install those of a manager"))' \
-        '(--global --shim)--local[in this repository]' '(--local --shim)--global[in all repositories]' '(--local --global)--shim[on the PATH]' \
+      _arguments '1:what:((git\:"hooks of git" npm\:"scripts of packages" pip\:"builds of packages" make\:"recipes"))' '2:verb:((install\:"guard them" uninstall\:"take that back" status\:"show and try what is guarded" review\:"show what has changed" adopt\:"install those of a manager"))' \
+        '(--global --shim)--local[in this repository]' '(--local --shim)--global[in all repositories]' '(--local --global)--shim[on the PATH]' '--recipes[each recipe of make]' \
         '--dry-run[change nothing]' '--yes[do not ask]'
       ;;
     install | uninstall)

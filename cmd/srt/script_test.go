@@ -223,6 +223,8 @@ func condition(name string) (bool, error) {
 		return online(), nil
 	case "pip": // Python has pip, and setuptools to build with
 		return exec.CommandContext(context.Background(), "python3", "-c", "import setuptools, venv, ensurepip, pip").Run() == nil, nil
+	case "pip:login": // so does the one that login shells find, where pip takes another Python
+		return exec.CommandContext(context.Background(), "/usr/bin/python3", "-c", "import venv, ensurepip, pip; v = pip.__version__.split('.'); assert (int(v[0]), int(v[1])) >= (22, 3)").Run() == nil, nil
 	case "modules": // go reaches its module proxy
 		return modules(), nil
 	case "internet": // probe can make a network of its own
