@@ -39,6 +39,7 @@ func shellMeasures(here session) []core.Measure {
 		measures = append(measures, shimsMeasure(shell, values))
 	}
 	if here.shell != "" {
+		measures = append(measures, gitMeasure(values))
 		measures = append(measures, foreignMeasures(here.foreign, values)...)
 	}
 	return measures
@@ -101,6 +102,15 @@ func pathMeasure(here session, values shellinit.Values) core.Measure {
 		m.Detail, m.Fix = strings.Join(list, "; "), fixOrder(here.state == "on")
 	default:
 		m.OK, m.Detail = true, sayShimsFound(values.Shims)
+	}
+	return m
+}
+
+// gitMeasure is about the function of git.
+func gitMeasure(values shellinit.Values) core.Measure {
+	m := core.Measure{Name: "hooks of git", OK: true, Detail: sayGitFunction(values)}
+	if values.Git == shellinit.GitOff && !slices.Contains(values.Whole, "git") {
+		m.OK, m.Detail, m.Fix = false, sayGitFree, hintGitFunction
 	}
 	return m
 }

@@ -18,6 +18,8 @@ const (
 	hintGitPlain    = "command git runs git without srt"
 	hintGitInside   = "srt hook git review shows it, and lets it run outside if you say so"
 
+	sayGitFree        = "run without a sandbox in this shell"
+	hintGitFunction   = "srt init --git=hooks in the start-up file has them guarded"
 	sayHookInside     = "this is a sandbox: hooks are installed from outside"
 	hintHookScope     = "srt hook git install --local is for this repository, --global for all of yours, --shim for programs that find git on the PATH"
 	sayTried          = "holds, tried with a hook that writes outside"
@@ -112,7 +114,7 @@ func sayGitFunction(values shellinit.Values) string {
 	case values.Git == shellinit.GitAll:
 		return "each command goes to srt git: hooks and what a repository has git run are in a sandbox"
 	case values.Git == shellinit.GitOff:
-		return "is not guarded: srt init --git=hooks"
+		return sayGitFree + ": " + hintGitFunction
 	}
 	return "commands that may run hooks go to srt git: hooks are in a sandbox; status, diff, log and the like run as ever"
 }

@@ -119,12 +119,12 @@ func parseIndex(text []byte, hash int) (links []string, shared string, err error
 	}
 	// The extensions, and the checksum at the end.
 	for len(rest) > hash+8 {
-		size := binary.BigEndian.Uint32(rest[4:])
-		if uint64(size) > uint64(len(rest)-8) {
+		size := int64(binary.BigEndian.Uint32(rest[4:]))
+		if size > int64(len(rest)-8) {
 			return nil, "", errIndex
 		}
 		if string(rest[:4]) == "link" {
-			if int(size) < hash {
+			if size < int64(hash) {
 				return nil, "", errIndex
 			}
 			shared = hex.EncodeToString(rest[8 : 8+hash])
