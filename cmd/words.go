@@ -369,7 +369,7 @@ func sayOpens(h config.Held) string {
 		return "your shells send it through srt in this folder"
 	case "command.preset":
 		return "the command gets what the preset opens"
-	case "ignore_violations":
+	case "ignore_violations", "report.files":
 		return "what is blocked is not told"
 	case "bwrap_path":
 		return "this program makes the sandbox"

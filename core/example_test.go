@@ -41,8 +41,8 @@ func ExampleRun() {
 		return
 	}
 	text, _ := os.ReadFile(filepath.Join(dir, "here"))
-	fmt.Printf("status %d, %d blocked connections, wrote %q\n", report.Code, len(report.Events), text)
-	// Output: status 3, 0 blocked connections, wrote "fine\n"
+	fmt.Printf("status %d, %d blocked, wrote %q\n", report.Code, len(report.Events), text)
+	// Output: status 3, 1 blocked, wrote "fine\n"
 }
 
 // What would run, under which rules, without running it.

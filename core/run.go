@@ -127,6 +127,9 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	if err := e.prepare(box); err != nil {
 		return event.Report{}, err
 	}
+	if files := e.cfg.ReportFiles; files.Value || !files.Set {
+		box.Observe(e.observer())
+	}
 	err = box.Exec(func(inside sandbox.Network) {
 		helpers.Go(func() {
 			if err := e.server.Serve(ctx, inside.Listeners...); err != nil {

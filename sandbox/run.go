@@ -67,6 +67,7 @@ type Network struct {
 
 // runner is the seam between systems.
 type runner interface {
+	observe(o Observer)
 	exec(plan *Plan, serve func(Network)) error
 	wait() Status
 	signal(sig os.Signal) error
@@ -128,6 +129,9 @@ func (s *Sandbox) Prepare(plan *Plan) error {
 func (s *Sandbox) Exec(serve func(Network)) error {
 	return s.run.exec(s.plan, serve)
 }
+
+// Observe has what the command tries in vain told. It must be called before Exec.
+func (s *Sandbox) Observe(o Observer) { s.run.observe(o) }
 
 // Kill ends everything in the sandbox at once.
 func (s *Sandbox) Kill() { s.run.kill() }

@@ -24,6 +24,9 @@ type linuxRunner struct {
 	inputs map[int]int // those that the stage opened anew, by number
 	socks  []net.Listener
 	dialer *dialer // nil: none
+
+	watch   *Observer // nil: none
+	watcher *observer // nil: none
 }
 
 func newRunner(start Start) (runner, error) {
@@ -187,8 +190,13 @@ func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 	if err != nil {
 		return err
 	}
+	ground := newTerrain(plan)
+	var watch stage.Watch
+	if r.watch != nil {
+		watch.Files, watch.Reads = ground.refusesAnything(), ground.hidden
+	}
 	o := stage.Order{
-		Outside:  outside,
+		Outside: outside, Watch: watch,
 		Writable: plan.BaseWritable, Pins: plan.Pins, Mounts: plan.Mounts, Buried: plan.Buried,
 		Nested: r.start.Filter.NestedUserns, Keep: r.Kept,
 		Listen: stage.Addresses(plan.Listen), Sockets: plan.Sockets,
@@ -225,6 +233,12 @@ func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 		if n == 0 {
 			return nil
 		}
+		if why, ok := stage.WatchMessage(payload[:n]); ok {
+			if err := r.startWatcher(ground, why, rights[:rn]); err != nil {
+				return err
+			}
+			continue
+		}
 		inputs := stage.Inputs(payload[:n])
 		if inputs == nil {
 			return r.stageError(payload[:n])
@@ -238,6 +252,24 @@ func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 			r.inputs[inputs[i]] = fd
 		}
 	}
+}
+
+func (r *linuxRunner) observe(o Observer) { r.watch = &o }
+
+// startWatcher takes over the filter that watches.
+func (r *linuxRunner) startWatcher(ground *terrain, why string, rights []byte) error {
+	if why != "" {
+		if r.watch.Lost != nil {
+			r.watch.Lost(errors.New(why))
+		}
+		return nil
+	}
+	fds, err := stage.ParseRights(rights)
+	if err != nil || len(fds) != 1 || r.watcher != nil {
+		return fmt.Errorf("bug: the stage passed %d filters: %w", len(fds), err)
+	}
+	r.watcher, err = observe(*r.watch, ground, fds[0], r.start.Filter.NestedUserns)
+	return err
 }
 
 // passPositions sets the caller's inputs to where the command stopped reading them, as
@@ -269,6 +301,9 @@ func namespaces() ([]string, error) {
 
 func (r *linuxRunner) wait() Status {
 	end := r.Wait()
+	if r.watcher != nil {
+		r.watcher.finish()
+	}
 	if end.Signaled() {
 		return Status{Code: 128 + int(end.Signal())}
 	}
@@ -324,6 +359,9 @@ func (r *linuxRunner) close() {
 		r.group.remove()
 	}
 	r.passPositions()
+	if r.watcher != nil {
+		r.watcher.close()
+	}
 	_ = unix.Close(r.Socket)
 	for _, sock := range r.socks {
 		_ = sock.Close()

@@ -28,6 +28,8 @@ type box struct {
 	start Start
 	input string        // the file that is standard input, the null device if empty
 	serve func(Network) // gets the listeners
+
+	observe *Observer // nil: none
 }
 
 // newBox gives a sandbox whose working folder, also its write root, is work.
@@ -91,6 +93,9 @@ func (b *box) open(line string) (*Sandbox, *os.File) {
 	}
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	if b.observe != nil {
+		s.Observe(*b.observe)
 	}
 	if err := s.Exec(b.serve); err != nil {
 		b.t.Fatal(err)

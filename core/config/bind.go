@@ -97,6 +97,9 @@ func (b *binder) bind(root *node) error {
 			b.c.IgnoreViolations = append(b.c.IgnoreViolations, r)
 		}
 	}
+	if n := root.get("report", "files"); n != nil && (n.boolean || b.widens("= false", b.origin(n, "report.files"))) {
+		b.c.ReportFiles = Setting[bool]{n.boolean, true, b.origin(n, "report.files")}
+	}
 	b.flag(&b.c.EnableWeakerNestedSandbox, root.get("enableWeakerNestedSandbox"), "enableWeakerNestedSandbox", true)
 	b.flag(&b.c.AllowNestedUserNamespaces, root.get("allowNestedUserNamespaces"), "allowNestedUserNamespaces", true)
 	b.flag(&b.c.EnableWeakerNetworkIsolation, root.get("enableWeakerNetworkIsolation"), "enableWeakerNetworkIsolation", true)

@@ -36,6 +36,7 @@ type Config struct {
 	AllowWeaker []policy.Rule // names of WeakerNames
 
 	IgnoreViolations             []IgnoreRule
+	ReportFiles                  Setting[bool] // unset: true
 	EnableWeakerNestedSandbox    Setting[bool]
 	AllowNestedUserNamespaces    Setting[bool]
 	EnableWeakerNetworkIsolation Setting[bool]

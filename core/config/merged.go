@@ -42,6 +42,7 @@ func (c *Config) Merged(origin bool) string {
 	w.section("git")
 	w.rules("safe_directories", c.GitSafeDirectories)
 	w.credentials(c)
+	w.settings("report", []one{boolOne("files", c.ReportFiles)})
 	w.ignored(c.IgnoreViolations)
 	for _, cmd := range c.Commands {
 		w.pending = "\n[[command]]\n"

@@ -40,6 +40,9 @@ func rootSpec() *spec {
 			{name: "network", doc: "They reach the hosts that the command itself reaches; by default none.", spec: boolSpec()},
 			{name: "allowWrite", doc: "Paths that the scripts of all packages may write besides, as far as the command itself may.", spec: listSpec(checked(plainPath))},
 		}}},
+		{name: "report", doc: "What is told of what was refused.", only: formTOML, spec: &spec{shape: shapeObject, fields: []field{
+			{name: "files", doc: "Linux: tell which files the command was refused (true unless set).", spec: boolSpec()},
+		}}},
 		{name: "command", doc: "Which commands the shell integration sandboxes, and how.", only: formTOML, spec: listSpec(&spec{shape: shapeObject, fields: []field{
 			{name: "match", doc: "Command patterns: shell words, * for any.", required: true, spec: &spec{shape: shapeList, nonEmpty: true, elem: checked(commandPattern)}},
 			{name: "preset", doc: "The preset that governs them.", spec: wordSpec()},

@@ -88,7 +88,7 @@ type Report struct {
 	Logged  bool    // the event log has them
 }
 
-// maxDistinct bounds how many different connections are kept.
+// maxDistinct bounds how many different attempts are kept, of connections and of files.
 const maxDistinct = 1000
 
 // Recorder gathers events. The zero value is ready; it may be used by several
@@ -97,47 +97,54 @@ type Recorder struct {
 	// On is told of each event as it happens, nil means nobody. It is called by
 	// one goroutine at a time.
 	On func(Event)
-	// Log is told of each event when it happens first and when it has happened ten, a
-	// hundred, a thousand times, and of the rest in Report; Count is how many it has not
+	// Log is told of each event when it happens first and when it has happened at least
+	// ten, a hundred, a thousand times, and of the rest in Report; Count is how many it has not
 	// been told of. nil means nobody. It must not wait.
 	Log func(Event)
 
 	mu       sync.Mutex
 	events   map[[3]string]*Event
 	logged   map[[3]string]int // how often Log was told of
-	connects int               // among them: only these can the command make as it likes
+	connects int               // among them: only these
+	files    int               // and these can the command make as it likes
 	dropped  int
 
 	toldDropped int // how many of those Log was told of
 }
 
-// Add records an event. Equal ones are counted together.
+// Add records an event, as often as its Count says; 0 is once. Equal ones are counted
+// together.
 func (r *Recorder) Add(e Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
-	e.Count = 1
+	e.Count = max(e.Count, 1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.On != nil {
 		r.On(e)
 	}
 	key := [3]string{string(e.Kind), e.Target, e.Reason}
+	before := 0
 	switch known := r.events[key]; {
 	case known != nil:
-		known.Count++
-	case e.Kind == Connect && r.connects >= maxDistinct: // of the others there are a few
-		r.dropped++
+		before = known.Count
+		known.Count += e.Count
+	case e.Kind == Connect && r.connects >= maxDistinct, e.file() && r.files >= maxDistinct: // of the others there are a few
+		r.dropped += e.Count
 	default:
-		if e.Kind == Connect {
+		switch {
+		case e.Kind == Connect:
 			r.connects++
+		case e.file():
+			r.files++
 		}
 		if r.events == nil {
 			r.events = map[[3]string]*Event{}
 		}
 		r.events[key] = &e
 	}
-	if known := r.events[key]; known != nil && powerOfTen(known.Count) {
+	if known := r.events[key]; known != nil && magnitude(known.Count) != magnitude(before) {
 		r.log(key, known)
 	}
 }
@@ -159,11 +166,22 @@ func (r *Recorder) log(key [3]string, e *Event) {
 	r.Log(part)
 }
 
-func powerOfTen(n int) bool {
-	for n%10 == 0 && n > 0 {
-		n /= 10
+// magnitude is how many digits a count has, 0 for none.
+func magnitude(n int) int {
+	digits := 0
+	for ; n > 0; n /= 10 {
+		digits++
 	}
-	return n == 1
+	return digits
+}
+
+func (e *Event) file() bool { return e.Kind == Write || e.Kind == Read || e.Kind == Unix }
+
+// Drop counts events that were too many to be told one by one.
+func (r *Recorder) Drop(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropped += n
 }
 
 // Report sums up what was recorded so far.

@@ -217,7 +217,12 @@ func (p *Policy) Write(target string) Decision {
 		}
 	}
 	if root == nil {
-		return Decision{Reason: "the path is outside of what may be written", Hint: p.pathHint("allow_write", target)}
+		d := Decision{Reason: "the path is outside of what may be written"}
+		// What would be protected even where it may be written is not to be opened by a hint.
+		if !p.protects(target) {
+			d.Hint = p.pathHint("allow_write", target)
+		}
+		return d
 	}
 	for i := range p.paths {
 		r := &p.paths[i]
@@ -232,6 +237,15 @@ func (p *Policy) Write(target string) Decision {
 		}
 	}
 	return Decision{Allow: true, Rule: &root.Rule}
+}
+
+// protects reports whether a path would be protected if all could be written.
+func (p *Policy) protects(target string) bool {
+	all := PathRule{Kind: AllowWrite, Path: "/"}
+	return slices.ContainsFunc(p.protected, func(x Protected) bool {
+		hit, _ := x.covers(&all, target)
+		return hit
+	})
 }
 
 func (p *Policy) protectedDecision(x *Protected, nested bool, target string) Decision {

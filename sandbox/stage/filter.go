@@ -1,8 +1,10 @@
 package stage
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 
 	"golang.org/x/net/bpf"
@@ -48,9 +50,10 @@ func ArchOf(goarch string) (Arch, error) {
 
 // Actions of seccomp(2).
 const (
-	actAllow = 0x7fff0000
-	actKill  = 0x80000000 // SECCOMP_RET_KILL_PROCESS
-	actErrno = 0x00050000
+	actAllow  = 0x7fff0000
+	actKill   = 0x80000000 // SECCOMP_RET_KILL_PROCESS
+	actErrno  = 0x00050000
+	actNotify = 0x7fc00000 // SECCOMP_RET_USER_NOTIF
 )
 
 // Errors that a refused call answers, of asm-generic/errno.h.
@@ -276,11 +279,18 @@ var protocols = []uint32{0, 1, 6, 17, 58, 255}
 // oCreat is O_CREAT|__O_TMPFILE: with either of them open(2) looks at the mode.
 const oCreat = 0o100 | 0o20000000
 
-// program collects the instructions of a filter. The accumulator holds the call
-// number whenever a rule begins.
+// program collects the instructions of a filter: what comes first for all calls, and
+// rules for single ones. The accumulator holds the call number when they begin.
 type program struct {
-	arch Arch
-	code []bpf.Instruction
+	arch  Arch
+	code  []bpf.Instruction
+	rules []rule
+}
+
+// rule is what is done about one call.
+type rule struct {
+	number uint32
+	body   []bpf.Instruction
 }
 
 // Offsets in struct seccomp_data; arguments are 64 bits wide, and both
@@ -291,18 +301,55 @@ const (
 	offArgs   = 16
 )
 
-func (p *program) ret(action uint32) { p.code = append(p.code, bpf.RetConstant{Val: action}) }
-
 // on adds a rule for one call: the body runs for it and may end in a verdict;
-// whatever falls through goes on with the next rule.
+// whatever falls through goes on with the next rule for that call, and is allowed after
+// the last one.
 func (p *program) on(call callNumbers, body ...bpf.Instruction) {
-	number := call[p.arch.col]
-	if number == absent {
-		return
+	if number := call[p.arch.col]; number != absent {
+		p.rules = append(p.rules, rule{uint32(number), body}) //nolint:gosec // not negative
 	}
-	body = append(body, bpf.LoadAbsolute{Off: offNumber, Size: 4})
-	p.code = append(p.code, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(number), SkipTrue: uint8(len(body))}) //nolint:gosec // numbers and bodies are small constants
-	p.code = append(p.code, body...)
+}
+
+// assemble puts the rules behind the rest. They are found by halving: the kernel goes
+// through a filter for every number there is when it is installed (it remembers which
+// calls are always allowed), and one by one that took longer than the whole of the stage.
+func (p *program) assemble() ([]bpf.RawInstruction, error) {
+	slices.SortStableFunc(p.rules, func(a, b rule) int { return cmp.Compare(a.number, b.number) })
+	var merged []rule
+	for _, r := range p.rules {
+		if n := len(merged); n > 0 && merged[n-1].number == r.number {
+			merged[n-1].body = slices.Concat(merged[n-1].body, r.body)
+			continue
+		}
+		merged = append(merged, r)
+	}
+	return bpf.Assemble(append(p.code, branches(merged)...)) //nolint:wrapcheck // the callers say which filter
+}
+
+// branches finds the rule of a number.
+func branches(rules []rule) []bpf.Instruction {
+	allow := bpf.RetConstant{Val: actAllow}
+	switch len(rules) {
+	case 0:
+		return []bpf.Instruction{allow}
+	case 1:
+		// What is skipped is the body and what ends it.
+		code := unless(bpf.JumpNotEqual, rules[0].number, len(rules[0].body)+1)
+		return append(append(append(code, rules[0].body...), allow), allow)
+	}
+	half := len(rules) / 2
+	below := branches(rules[:half])
+	code := unless(bpf.JumpGreaterOrEqual, rules[half].number, len(below))
+	return append(append(code, below...), branches(rules[half:])...)
+}
+
+// unless skips instructions where the accumulator compares so with a value. A
+// conditional jump has eight bits for how far.
+func unless(cond bpf.JumpTest, value uint32, skip int) []bpf.Instruction {
+	if skip <= math.MaxUint8 {
+		return []bpf.Instruction{bpf.JumpIf{Cond: cond, Val: value, SkipTrue: uint8(skip)}} //nolint:gosec // looked at
+	}
+	return []bpf.Instruction{bpf.JumpIf{Cond: cond, Val: value, SkipFalse: 1}, bpf.Jump{Skip: uint32(skip)}} //nolint:gosec // the length of a program
 }
 
 // when runs a body where the accumulator has a value.
@@ -383,8 +430,7 @@ func Filter(arch Arch, o FilterOptions) ([]bpf.RawInstruction, error) {
 		// Its flags are in memory, where a filter cannot look; libraries fall back to clone.
 		p.on(callClone3, errno(eNoSys))
 	}
-	p.ret(actAllow)
-	raw, err := bpf.Assemble(p.code)
+	raw, err := p.assemble()
 	if err != nil {
 		return nil, fmt.Errorf("bug: assembling the system call filter: %w", err)
 	}
@@ -392,10 +438,11 @@ func Filter(arch Arch, o FilterOptions) ([]bpf.RawInstruction, error) {
 }
 
 // secondFilter assembles the filter that the stage installs when its mounts are
-// made: it refuses what the stage itself needed. The first process of the sandbox,
-// which is not under it, has no capability to mount with. It follows the first
-// filter, which has looked at the architecture and the numbers already.
-func secondFilter(arch Arch, nested bool) ([]bpf.RawInstruction, error) {
+// made: it refuses what the stage itself needed, and has srt asked about what is
+// watched. The first process of the sandbox, which is not under it, has no capability to
+// mount with. It follows the first filter, which has looked at the architecture and the
+// numbers already.
+func secondFilter(arch Arch, nested bool, w Watch) ([]bpf.RawInstruction, error) {
 	p := &program{arch: arch, code: []bpf.Instruction{bpf.LoadAbsolute{Off: offNumber, Size: 4}}}
 	// The mode is in memory: it could make a setuid file. Programs fall back to openat.
 	p.on(callOpenat2, errno(eNoSys))
@@ -404,8 +451,8 @@ func secondFilter(arch Arch, nested bool) ([]bpf.RawInstruction, error) {
 			p.on(call.numbers, errno(ePerm))
 		}
 	}
-	p.ret(actAllow)
-	raw, err := bpf.Assemble(p.code)
+	p.watch(w)
+	raw, err := p.assemble()
 	if err != nil {
 		return nil, fmt.Errorf("bug: assembling the second filter: %w", err)
 	}

@@ -174,7 +174,7 @@ func TestFilterARM64(t *testing.T) {
 
 func TestSecondFilter(t *testing.T) {
 	for _, nested := range []bool{false, true} {
-		raw, err := secondFilter(AMD64, nested)
+		raw, err := secondFilter(AMD64, nested, Watch{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -193,7 +193,7 @@ func pairs(tb testing.TB) []pair {
 		m := newModel(tb, arch)
 		for bits := range 8 {
 			o := FilterOptions{UnixSockets: bits&1 != 0, NestedUserns: bits&2 != 0, FileCaps: bits&4 != 0}
-			raw, err := secondFilter(arch, o.NestedUserns)
+			raw, err := secondFilter(arch, o.NestedUserns, Watch{})
 			if err != nil {
 				tb.Fatal(err)
 			}

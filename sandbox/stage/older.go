@@ -72,8 +72,7 @@ func OlderFilter(arch Arch, o Older) ([]bpf.RawInstruction, error) {
 		}
 		p.on(callFcntl, slices.Concat([]bpf.Instruction{arg(1)}, when(fSetSig, append([]bpf.Instruction{arg(2)}, when(sigUsr1, errno(ePerm))...)...))...)
 	}
-	p.ret(actAllow)
-	raw, err := bpf.Assemble(p.code)
+	raw, err := p.assemble()
 	if err != nil {
 		return nil, fmt.Errorf("bug: assembling the filter for an older Landlock: %w", err)
 	}

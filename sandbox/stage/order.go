@@ -18,6 +18,7 @@ type Order struct {
 	Pins, Mounts []Mount
 	Buried       bool     // the pins come before the mounts
 	Nested       bool     // the command may make user namespaces
+	Watch        Watch    // what srt is asked about
 	Keep         []Kept   // descriptors that it inherits
 	Listen       []string // of further listeners, see [Addresses]
 	Sockets      int      // sockets to connect with that srt gets, of each family
@@ -72,6 +73,7 @@ func (o *Order) Encode() []byte {
 	field(strconv.FormatBool(o.Writable))
 	field(strconv.FormatBool(o.Buried))
 	field(strconv.FormatBool(o.Nested))
+	field(o.Watch.encode())
 	mounts(o.Pins)
 	mounts(o.Mounts)
 	field(strconv.Itoa(len(o.Keep)))
@@ -143,6 +145,8 @@ func (o *Order) decode(data []byte) error {
 	o.Writable = field() == "true"
 	o.Buried = field() == "true"
 	o.Nested = field() == "true"
+	watch, ok := decodeWatch(field())
+	o.Watch, failed = watch, failed || !ok
 	o.Pins, o.Mounts = mounts(), mounts()
 	for n := number(); n > 0 && !failed; n-- {
 		o.Keep = append(o.Keep, Kept{At: number(), As: number()})

@@ -279,9 +279,6 @@ func (o *Order) exec() error {
 	if err := isolate(o.Nested); err != nil {
 		return err
 	}
-	if err := o.lastFilter(); err != nil {
-		return err
-	}
 	// Everything but what is listed closes on exec.
 	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("closing descriptors: %w", err)
@@ -289,8 +286,14 @@ func (o *Order) exec() error {
 	if err := o.keep(); err != nil {
 		return err
 	}
+	if err := checkRoutes(); err != nil {
+		return notAsItShould(err)
+	}
+	if err := o.lastFilter(); err != nil {
+		return err
+	}
 	if err := o.checkState(); err != nil {
-		return fmt.Errorf("the sandbox is not what it should be: %w", err)
+		return notAsItShould(err)
 	}
 	// Last, since they would hold for this program's own threads and memory too.
 	if err := o.Limits.set(); err != nil {
@@ -392,30 +395,24 @@ func (o *Order) dropCapabilities() error {
 
 func (o *Order) keepSetfcap() bool { return o.Nested && os.Getuid() == 0 }
 
-// lastFilter takes away the calls that only the stage needed.
-func (o *Order) lastFilter() error {
-	arch, err := ArchOf(runtime.GOARCH)
-	if err != nil {
-		return err
-	}
-	code, err := secondFilter(arch, o.Nested)
-	if err != nil {
-		return err
-	}
-	return Install(code)
-}
-
 // Install puts this thread under one more filter of system calls.
 func Install(code []bpf.RawInstruction) error {
+	_, err := installFilter(code, 0)
+	return err
+}
+
+// installFilter puts a filter in force for this thread and what it becomes.
+func installFilter(code []bpf.RawInstruction, flags uintptr) (uintptr, error) {
 	filter := make([]unix.SockFilter, len(code))
 	for i, c := range code {
 		filter[i] = unix.SockFilter{Code: c.Op, Jt: c.Jt, Jf: c.Jf, K: c.K}
 	}
-	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}                                                            //nolint:gosec // some fifty instructions
-	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 { //nolint:gosec // seccomp(2) takes a pointer
-		return fmt.Errorf("installing the system call filter: %w", errno)
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}                                                 //nolint:gosec // some hundred instructions
+	got, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog))) //nolint:gosec // seccomp(2) takes a pointer
+	if errno != 0 {
+		return 0, fmt.Errorf("installing the system call filter: %w", errno)
 	}
-	return nil
+	return got, nil
 }
 
 // Namespaces are those that the command has for itself, as in /proc/self/ns.
@@ -433,9 +430,16 @@ func (o *Order) checkState() error {
 	if err := o.checkMounts(); err != nil {
 		return err
 	}
-	if err := o.checkPrivileges(); err != nil {
-		return err
-	}
+	return o.checkPrivileges()
+}
+
+func notAsItShould(err error) error {
+	return fmt.Errorf("the sandbox is not what it should be: %w", err)
+}
+
+// checkRoutes looks for a way out of the network. It opens a file, which may be watched
+// afterwards.
+func checkRoutes() error {
 	// The loopback interface has its routes in a table of its own.
 	routes, err := os.ReadFile("/proc/net/route")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

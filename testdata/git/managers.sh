@@ -86,8 +86,8 @@ tell srt >srt.out 2>srt.err
 [ ! -e "$OUT"/planted ] || { echo planted; exit 1; }
 [ ! -e srt/.git/hooks/post-merge ] || { echo planted a hook; exit 1; }
 echo "held: $(wc -l <srt/.git/held)"
-# Times and what srt says once are no difference.
-same() { grep -v "^srt: the hook" "$1" | sed -E 's/[0-9.]+ ?(s|ms|seconds?)\b/TIME/g; s/\x1b\[[0-9;]*m//g'; }
+# Times, and what srt says once or of what was refused, are no difference.
+same() { grep -v -E "^srt: (the hook|blocked|hint:|and [0-9]+ more)" "$1" | sed -E 's/[0-9.]+ ?(s|ms|seconds?)\b/TIME/g; s/\x1b\[[0-9;]*m//g'; }
 same plain.out >a && same srt.out >b && diff a b
 same plain.err >c && same srt.err >d && diff c d
 grep -c '^srt: the hook' srt.err

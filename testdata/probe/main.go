@@ -51,6 +51,7 @@ var probes = map[string]func(args []string) error{
 	"passfd":          passFD,
 	"race":            race,
 	"rename":          rename,
+	"repath":          repath,
 	"serve":           serve,
 	"shm":             shm,
 	"sleep":           sleep,
