@@ -36,6 +36,7 @@ picture:
 
 test: $(LINTER)
 	scripts/deps.sh test
+	scripts/npm-tools.sh
 	scripts/test.sh "$(LINTER)"
 
 # Every attack of testdata/escape, a line each.

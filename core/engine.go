@@ -274,6 +274,7 @@ func (e *engine) makeSpec() error {
 	if !openFiles {
 		e.spec.Rules = pathRules(pol)
 		e.spec.Protect = protectedNames(pol)
+		e.lockPnpm()
 		e.spec.Later = laterNames()
 		git := gitPaths{home: e.o.Home, get: func(name string) string { return getenv(e.o.Environ, name) }}
 		e.spec.RepoPaths, e.spec.RepoRuns = git.protect, git.runs

@@ -94,6 +94,7 @@ var alone = regexp.MustCompile(`^(script-)?(cfg|install)_`)
 //	$HOME   an empty home
 //	$OUT    an existing folder outside both, with a file "secret"
 //	$SRC    the checkout
+//	$NPM_TOOLS  package managers, see scripts/npm-tools.sh
 //
 // and, besides the commands of testscript, those of commands below.
 func TestScripts(t *testing.T) {
@@ -142,6 +143,7 @@ func setupScript(env *testscript.Env) error {
 		env.Setenv(name, path)
 	}
 	env.Setenv("LANG", "C.UTF-8")
+	env.Setenv("NPM_TOOLS", npmTools())
 	env.Setenv("TERM", "xterm")
 	env.Cd = env.Getenv("W")
 	env.Values[terminalKey] = new(*terminal)
@@ -221,6 +223,9 @@ func condition(name string) (bool, error) {
 		return byCgroup()[strings.TrimPrefix(name, "cgroup2:")], nil
 	case "online": // npm reaches its registry
 		return online(), nil
+	case "npm12", "pnpm10", "pnpm", "yarn1", "yarn", "bun": // scripts/npm-tools.sh has fetched it
+		_, err := os.Stat(filepath.Join(npmTools(), name, "spec"))
+		return err == nil, nil
 	case "pip": // Python has pip, and setuptools to build with
 		return exec.CommandContext(context.Background(), "python3", "-c", "import setuptools, venv, ensurepip, pip").Run() == nil, nil
 	case "pip:login": // so does the one that login shells find, where pip takes another Python
@@ -242,6 +247,14 @@ func condition(name string) (bool, error) {
 		return kernelHas(name), nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+// npmTools is where scripts/npm-tools.sh keeps package managers.
+func npmTools() string {
+	if dir := os.Getenv("SRT_NPM_TOOLS"); dir != "" {
+		return dir
+	}
+	return "/var/cache/srt-npm-tools"
 }
 
 // kernelHas asks the kernel itself, by the probe.
