@@ -405,10 +405,17 @@ func (g Git) adoptConfig(a *Adoption, s *Scratch) error {
 // Empty reports whether there is nothing to adopt.
 func (a *Adoption) Empty() bool { return len(a.files) == 0 && a.config.Same() }
 
-// Diff shows it.
+// Diff shows it. What is the same as a file before, as most of husky's are, is named only.
 func (a *Adoption) Diff() string {
 	var b strings.Builder
+	shown := map[[2]string]string{}
 	for _, f := range a.files {
+		change := [2]string{f.old, f.new}
+		if as := shown[change]; as != "" {
+			b.WriteString("+++ " + f.name + " as " + as + "\n")
+			continue
+		}
+		shown[change] = f.name
 		b.WriteString(Diff(f.name, f.old, f.new))
 	}
 	b.WriteString(Diff(a.config.File, a.config.Old, a.config.New))

@@ -326,7 +326,7 @@ srt() {
             _srt_prompt() { builtin return; }
         fi
         ;;
-    status | doctor)
+    status | doctor | hook)
         local foreign=
         for n in "${_srt_names[@]}"; do
             if builtin declare -F "$n" >/dev/null && [[ $(builtin declare -f "$n") != *_srt_* ]]; then

@@ -297,7 +297,7 @@ function srt
         case trust untrust
             set -g _srt_stale 1
             $_srt_bin $argv
-        case status doctor
+        case status doctor hook
             set -l foreign
             for n in $_srt_names
                 contains -- $n $_srt_mine; or not functions -q $n; or set -a foreign "function $n"

@@ -259,7 +259,7 @@ function srt {
       unset -f -m '_srt_*'
       unset -f srt
       ;;
-    status|doctor)
+    status|doctor|hook)
       local n bin=$_srt_bin
       local -a foreign
       for n in $_srt_names; do
