@@ -80,7 +80,8 @@ func theGit(environ []string) (hooks.Git, error) {
 	}, nil
 }
 
-// gitHook runs the hook that a file of a view stands for, in a sandbox.
+// gitHook runs the hook that a file of a view stands for, in a sandbox. args are the name
+// of that file and the arguments of the hook.
 func (t streams) gitHook(views hooks.Views, args []string) int {
 	g, err := theGit(slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		return strings.HasPrefix(entry, depthVariable+"=") && strings.HasSuffix(entry, " git") // of replace

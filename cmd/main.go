@@ -45,8 +45,8 @@ func Main(args []string, in, out, errw *os.File) int {
 	if isScriptShell(args) {
 		return t.script(args[1:])
 	}
-	if hook, views := hooks.Called(args); hook {
-		return t.gitHook(views, args)
+	if words, views, ok := hooks.Called(args); ok {
+		return t.gitHook(views, words)
 	}
 	if name := shimName(args); name != "" {
 		return t.route(append([]string{name}, args[1:]...))

@@ -138,13 +138,22 @@ func TestViews(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeView(dir) })
-	if called, views := Called([]string{dir + "/pre-commit", "x"}); !called || views.Base != v.Base || !v.Own(dir) {
+	words, views, called := Called([]string{"srt", "--git-hook", dir + "/pre-commit", "x"})
+	if !called || views.Base != v.Base || !v.Own(dir) || !slices.Equal(words, []string{dir + "/pre-commit", "x"}) {
 		t.Errorf("%q is no view", dir)
 	}
+	if _, _, called := Called([]string{"srt", "--git-hook", "/bin/sh"}); called {
+		t.Error("/bin/sh is in a view")
+	}
+	const script = "#!/usr/bin/srt --git-hook\n"
 	for _, name := range []string{"pre-commit", "pre-push"} {
-		if target, err := os.Readlink(filepath.Join(dir, name)); err != nil || target != v.Srt {
-			t.Errorf("%s: %q, %v", name, target, err)
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(text) != script {
+			t.Errorf("%s: %q, %v", name, text, err)
 		}
+	}
+	odd := Views{Srt: "/a b/it's srt"}
+	if text := string(odd.script()); text != "#!/bin/sh\nexec '/a b/it'\\''s srt' --git-hook \"$0\" \"$@\"\n" {
+		t.Errorf("a name with blanks: %q", text)
 	}
 	before, _ := os.Stat(dir)
 	if again, err := v.View([]string{"pre-commit", "pre-push"}); again != dir || err != nil {
@@ -167,8 +176,8 @@ func TestViews(t *testing.T) {
 	if _, err := v.View([]string{"pre-commit", "pre-push"}); err != nil {
 		t.Fatal(err)
 	}
-	if target, err := os.Readlink(filepath.Join(dir, "pre-push")); err != nil || target != v.Srt {
-		t.Errorf("the hook of somebody else stays: %q, %v", target, err)
+	if text, err := os.ReadFile(filepath.Join(dir, "pre-push")); err != nil || string(text) != script {
+		t.Errorf("the hook of somebody else stays: %q, %v", text, err)
 	}
 	if entries, _ := os.ReadDir(v.Base); len(entries) != 1 {
 		t.Errorf("left over: %v", entries)

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,12 +16,27 @@ import (
 )
 
 // Views are folders of hooks that git is pointed to instead of a repository's own. What
-// is in one are links to srt, by the names of hooks; which file a name stands for is
-// looked up when git runs it. So one view serves all repositories that have hooks of
-// the same names.
+// is in one are scripts by the names of hooks whose interpreter is srt; which file a name
+// stands for is looked up when git runs it. So one view serves all repositories that
+// have hooks of the same names.
+//
+// They are no links: whoever is told by git that hooks belong there, and may write
+// them, would write srt itself.
 type Views struct {
 	Base string // the folder of all views, absolute
-	Srt  string // what the links lead to
+	Srt  string // the program that runs the hooks, absolute
+}
+
+// hookOption stands between the name of srt and that of the script.
+const hookOption = "--git-hook"
+
+// script is what each of the files says.
+func (v Views) script() []byte {
+	const most = 200 // what the kernel reads of a first line is 256 bytes on Linux
+	if line := v.Srt + " " + hookOption; len(line) < most && !strings.ContainsAny(v.Srt, " \t\n") {
+		return []byte("#!" + line + "\n")
+	}
+	return []byte("#!/bin/sh\nexec " + quoteSh(v.Srt) + " " + hookOption + ` "$0" "$@"` + "\n")
 }
 
 // viewPrefix begins the name of each view.
@@ -40,15 +56,15 @@ func ViewBase(home string, getenv func(string) string) string {
 	return filepath.Join(state, "srt", "git")
 }
 
-// Called reports whether a program was started as a file of a view, args[0] being its
-// name as git gives it, and tells which views that are.
-func Called(args []string) (bool, Views) {
-	if len(args) == 0 || !filepath.IsAbs(args[0]) {
-		return false, Views{}
+// Called reports whether a program was started as the interpreter of a file of a view,
+// and gives the words from the name of that file on.
+func Called(args []string) (words []string, views Views, ok bool) {
+	if len(args) < 3 || args[1] != hookOption || !filepath.IsAbs(args[2]) {
+		return nil, Views{}, false
 	}
-	dir := filepath.Dir(args[0])
+	dir := filepath.Dir(args[2])
 	v := Views{Base: filepath.Dir(dir)}
-	return strings.HasSuffix(v.Base, "/srt/git") && v.Own(dir), v
+	return args[2:], v, strings.HasSuffix(v.Base, "/srt/git") && v.Own(dir)
 }
 
 // Own reports whether a folder is a view.
@@ -100,9 +116,13 @@ func (v Views) right(dir string, names []string) bool {
 	if err != nil || len(entries) != len(names) {
 		return false
 	}
+	want := v.script()
 	for i, entry := range entries {
-		target, err := os.Readlink(filepath.Join(dir, entry.Name()))
-		if err != nil || entry.Name() != names[i] || target != v.Srt {
+		name := filepath.Join(dir, entry.Name())
+		if entry.Name() != names[i] || !entry.Type().IsRegular() || unix.Access(name, unix.X_OK) != nil {
+			return false
+		}
+		if text, err := os.ReadFile(name); err != nil || !bytes.Equal(text, want) {
 			return false
 		}
 	}
@@ -128,8 +148,16 @@ func (v Views) build(dir string, names []string) (err error) {
 		}
 	}()
 	for _, name := range names {
-		if err := os.Symlink(v.Srt, filepath.Join(partial, name)); err != nil {
+		name = filepath.Join(partial, name)
+		if err := os.WriteFile(name, v.script(), 0o500); err != nil { //nolint:gosec // a program
 			return fmt.Errorf("making a view of hooks: %w", err)
+		}
+		if err := os.Chmod(name, 0o500); err != nil { //nolint:gosec // whatever the umask is
+			return fmt.Errorf("making a view of hooks: %w", err)
+		}
+		// Git would pass over hooks there without a word.
+		if unix.Access(name, unix.X_OK) != nil {
+			return fmt.Errorf("no program can run in %q, where git is to find hooks", v.Base)
 		}
 	}
 	// Who follows core.hooksPath to install hooks must not write them here.

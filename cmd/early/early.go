@@ -22,8 +22,8 @@ var ports = []uint16{3128, 1080}
 // sandboxes reports whether a command line is probably one that starts a sandbox of the
 // usual kind. MAKEFLAGS and words may name descriptors that the command is to inherit.
 func sandboxes(args []string, makeflags string) bool {
-	if len(args) > 0 && strings.Contains(args[0], "/srt/git/hooks-") {
-		return os.Getenv("SRT_ACTIVE") == "" && hasHook(filepath.Base(args[0])) // inside of a sandbox there is no other
+	if len(args) > 2 && args[1] == "--git-hook" {
+		return os.Getenv("SRT_ACTIVE") == "" && hasHook(filepath.Base(args[2])) // inside of a sandbox there is no other
 	}
 	if len(args) < 2 || filepath.Base(args[0]) != "srt" || makeflags != "" {
 		return false

@@ -39,7 +39,7 @@ func TestSandboxes(t *testing.T) {
 
 func TestHooks(t *testing.T) {
 	t.Chdir(t.TempDir())
-	view := []string{"/s/srt/git/hooks-12/pre-commit"}
+	view := []string{"/usr/bin/srt", "--git-hook", "/s/srt/git/hooks-12/pre-commit"}
 	if sandboxes(view, "") {
 		t.Error("a hook that is not there")
 	}
