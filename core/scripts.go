@@ -324,6 +324,25 @@ func (s *scriptOrder) scriptEnv(environ []string, temp string) []string {
 	return append(out, scriptsVariable+"="+string(text), "TMPDIR="+temp, "npm_config_cache="+filepath.Join(temp, "npm-cache"))
 }
 
+// headersVariable tells node-gyp where node's headers are. npm does not warn of it.
+const headersVariable = "npm_package_config_node_gyp_nodedir"
+
+// nodeHeaders is that variable for headers that came with node itself, which need not be
+// fetched then, "" where there are none or somebody has said where they are.
+func nodeHeaders(environ []string) string {
+	for _, name := range []string{headersVariable, "npm_config_nodedir", "NPM_CONFIG_NODEDIR"} {
+		if _, set := lookupEnv(environ, name); set {
+			return ""
+		}
+	}
+	node, _ := lookupEnv(environ, "npm_node_execpath")
+	prefix := filepath.Dir(filepath.Dir(node))
+	if !filepath.IsAbs(node) || !isThere(filepath.Join(prefix, "include/node/node_version.h")) {
+		return ""
+	}
+	return headersVariable + "=" + prefix
+}
+
 // readScriptOrder reads the word of the run from the environment. Without one, as where
 // nobody has asked for the guard, a script gets the least.
 func readScriptOrder(environ []string) (scriptOrder, error) {
@@ -366,7 +385,11 @@ func ExecScript(args []string) error {
 		rules.Ports = listenPorts
 	}
 	shell := shellPath(order.Shell, environ)
-	return becomeScript(rules, shell, append([]string{filepath.Base(shell)}, args...), order.scriptEnv(environ, temp))
+	env := order.scriptEnv(environ, temp)
+	if headers := nodeHeaders(environ); headers != "" && !order.Network {
+		env = append(env, headers)
+	}
+	return becomeScript(rules, shell, append([]string{filepath.Base(shell)}, args...), env)
 }
 
 // scriptTemp makes the temporary folder of a script. Those of the project share one, as
@@ -458,6 +481,8 @@ func ScriptRun(o Options, args []string) (Options, error) {
 	}
 	if e.cfg.Scripts.Network.Value {
 		o.Preset = ScriptNetworkPreset
+	} else if headers := nodeHeaders(o.Environ); headers != "" {
+		o.Environ = append(o.Environ, headers)
 	}
 	return o, nil
 }

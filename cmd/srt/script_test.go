@@ -226,6 +226,9 @@ func condition(name string) (bool, error) {
 	case "npm12", "pnpm10", "pnpm", "yarn1", "yarn", "bun": // scripts/npm-tools.sh has fetched it
 		_, err := os.Stat(filepath.Join(npmTools(), name, "spec"))
 		return err == nil, nil
+	case "headers": // node has its headers beside it
+		cmd := exec.CommandContext(context.Background(), "node", "-e", `require("fs").statSync(require("path").join(process.execPath, "../../include/node/node_version.h"))`)
+		return cmd.Run() == nil, nil
 	case "pip": // Python has pip, and setuptools to build with
 		return exec.CommandContext(context.Background(), "python3", "-c", "import setuptools, venv, ensurepip, pip").Run() == nil, nil
 	case "pip:login": // so does the one that login shells find, where pip takes another Python
