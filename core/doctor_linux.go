@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/srt-sh/srt/core/config"
+	"github.com/srt-sh/srt/core/event"
 	"github.com/srt-sh/srt/core/policy"
 	"github.com/srt-sh/srt/sandbox"
 	"github.com/srt-sh/srt/sandbox/launch"
@@ -276,6 +277,7 @@ var trialMeasures = []struct{ name, key, want, fix string }{
 	{"capabilities", "CapEff", "0000000000000000", ""},
 	{"unix sockets", "unix", "refused", ""},
 	{"nested user namespaces", "userns", "refused", ""},
+	{"reports of refused files", "told", "told", "srt has to be allowed to read the memory of what it has started: kernel.yama.ptrace_scope of 3 forbids it, and so may a sandbox around this one"},
 	{"first process", "init", "out of reach", "a kernel with Landlock keeps the command from bubblewrap's memory: lsm=landlock,… at boot"},
 }
 
@@ -325,8 +327,14 @@ func runTrial(ctx context.Context) (map[string]string, error) {
 	if err := errors.Join(os.Mkdir(inside, 0o700), os.Mkdir(outside, 0o700), os.WriteFile(file, []byte(settings), 0o600)); err != nil {
 		return nil, fmt.Errorf("making a folder for the trial: %w", err)
 	}
+	told := "none came"
 	text, code, err := capture(ctx, Options{
-		Args: []string{self, inside, outside}, Dir: inside, Settings: file,
+		Args: []string{self, inside, outside}, Dir: inside, Settings: file, NoLog: true,
+		OnEvent: func(ev event.Event) {
+			if ev.Kind == event.Write && ev.Target == filepath.Join(outside, "probe") {
+				told = "told"
+			}
+		},
 		Environ: []string{probeVariable + "=look", "PATH=" + defaultPath, "HOME=" + os.Getenv("HOME"), "XDG_STATE_HOME=" + os.Getenv("XDG_STATE_HOME")},
 	})
 	if err != nil {
@@ -335,7 +343,7 @@ func runTrial(ctx context.Context) (map[string]string, error) {
 	if code != 0 {
 		return nil, fmt.Errorf("the trial ended with status %d", code)
 	}
-	found := map[string]string{}
+	found := map[string]string{"told": told}
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		if key, value, ok := strings.Cut(lines.Text(), " "); ok {
 			found[key] = value

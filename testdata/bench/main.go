@@ -1,7 +1,7 @@
 // Bench measures what srt costs, side by side with the same work done without it,
 // and prints each ratio beside its target.
 //
-//	bench -srt ./srt [-only startup,route,prompt,git,tree,proxy,npm,kill] [-quick]
+//	bench -srt ./srt [-only startup,route,prompt,git,tree,proxy,npm,report,kill] [-quick]
 //
 // Every number is the median of runs that take turns, so that what else the
 // machine does falls on both sides. On a machine that is not quiet the ratios
@@ -58,6 +58,7 @@ var parts = []struct {
 	{"tree", (*bench).tree},
 	{"proxy", (*bench).proxy},
 	{"npm", (*bench).npm},
+	{"report", (*bench).report},
 	{"kill", (*bench).kill},
 }
 
