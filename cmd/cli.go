@@ -26,6 +26,8 @@ type tree struct {
 	Hook       hookVerb       `cmd:"" help:"Guard what runs other people's code without your shell."`
 	Explain    explainVerb    `cmd:"" help:"Show what would run, under which rules and why; run nothing."`
 	Violations violationsVerb `cmd:"" help:"List what was blocked."`
+	Why        whyVerb        `cmd:"" help:"Explain why something is blocked or allowed."`
+	Allow      allowVerb      `cmd:"" help:"Allow what was blocked."`
 	Doctor     doctorVerb     `cmd:"" help:"Try out what this system can enforce."`
 	Config     configVerb     `cmd:"" help:"Show and check settings."`
 	Trust      trustVerb      `cmd:"" help:"Let the settings that a repository brings along open what they ask for."`

@@ -29,7 +29,7 @@ func (t streams) run(line *runLine) int {
 		o.Control = control
 	}
 	o.Keep = inherited(namesOf(line), os.Getenv("MAKEFLAGS"), line.controlFD)
-	where, once := "your settings", true
+	where, once := sayYourSettings, true
 	if line.settings != nil {
 		where, once = *line.settings, false
 	}

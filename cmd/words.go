@@ -426,6 +426,10 @@ a program.
 		verb += " [DIR]"
 	case "preset show":
 		verb += " NAME"
+	case "why":
+		verb = "why [OPTION]… [N|PATH|HOST] [-- COMMAND [WORD]…]"
+	case "allow":
+		verb = "allow [--user|--project|--once] N|--last"
 	case "install", "uninstall":
 		verb += " [--shell zsh|bash|fish] [--dry-run] [--yes]"
 	case "init":
@@ -571,7 +575,7 @@ func (t streams) summary(r event.Report, where string, once bool) {
 	lines := summaryLines(r.Events)
 	blocked := 0
 	for _, l := range lines {
-		if l[0].Blocked() {
+		if l[0].Kind.Blocked() {
 			blocked++
 		}
 	}
@@ -581,7 +585,7 @@ func (t streams) summary(r event.Report, where string, once bool) {
 	}
 	for _, l := range lines {
 		room := &forChanges
-		if l[0].Blocked() {
+		if l[0].Kind.Blocked() {
 			room = &forBlocked
 		}
 		if *room > 0 {
@@ -613,6 +617,20 @@ func (t streams) summary(r event.Report, where string, once bool) {
 	}
 	if more > 0 {
 		t.print(fmt.Sprintf("srt: and %d more", more))
+	}
+	if r.Logged && where == sayYourSettings {
+		known := len(hosts)
+		hosts = nil
+		hints = slices.DeleteFunc(hints, func(hint string) bool {
+			if !core.Allowable(hint) {
+				return false
+			}
+			known++
+			return true
+		})
+		if known > 0 {
+			t.hint(hintAllowLast)
+		}
 	}
 	if len(hosts) > 0 {
 		hints = append([]string{"allowed_domains = [" + strings.Join(hosts, ", ") + "]"}, hints...)

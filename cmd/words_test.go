@@ -137,6 +137,16 @@ func TestSummary(t *testing.T) {
 srt: blocked connect a.example:443: host is not on the allow list
 srt: hint: allow with allowed_domains = ["a.example"] in your settings, or once with srt run --allow-domain a.example
 `},
+		{name: "logged", report: event.Report{Logged: true, Events: []event.Event{connect("a.example", 1), {
+			Kind: event.Write, Target: "/h/.cache/x", Reason: "the path is outside of what may be written", Program: "node", Hint: `allow_write = ["/h/.cache/x"]`, Count: 2,
+		}, {
+			Kind: event.Unix, Target: "/run/x.sock", Reason: "no", Count: 1,
+		}}}, want: `
+srt: blocked connect a.example:443: host is not on the allow list
+srt: blocked write /h/.cache/x by node: the path is outside of what may be written (2 times)
+srt: blocked unix /run/x.sock: no
+srt: hint: srt allow --last
+`},
 		{name: "settings", file: "s.json", report: event.Report{Events: []event.Event{connect("a.example", 3)}}, want: `
 srt: blocked connect a.example:443: host is not on the allow list (3 times)
 srt: hint: allow with allowed_domains = ["a.example"] in s.json

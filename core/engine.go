@@ -130,7 +130,7 @@ func (e *engine) configOptions() config.Options {
 	options := config.Options{
 		Home: e.o.Home, Dir: e.o.Dir, Getenv: get,
 		Settings: e.o.Settings, SettingsSet: e.o.Settings != "",
-		NoProject: e.o.NoProject, Repository: Repository,
+		NoProject: e.o.NoProject, Repository: Repository, Contents: e.o.Contents,
 		Flags: e.o.Flags, Yes: e.o.Yes, Unasked: e.o.Preset == "" || e.o.Unasked,
 	}
 	if e.o.Preset != "none" && (e.o.Preset != "" || e.o.Settings == "" && e.o.Line == "") {

@@ -42,6 +42,9 @@ type Options struct {
 	// .sandbox/settings.json and .srt.local.toml from its root to Dir. Otherwise what
 	// they open counts where the user trusts them, and what they deny in any case.
 	NoProject bool
+	// Contents stands for what settings files of the user and of a repository say, by
+	// absolute path, as if they were trusted: [Decide] tells what would be.
+	Contents map[string][]byte
 	// Preset is the name of a preset, "none", or "" for the one whose rule matches
 	// Args; with Settings or Line none applies by itself.
 	Preset string

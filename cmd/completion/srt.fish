@@ -60,7 +60,7 @@ end
 function __srt_command
     set -l words (__srt_words)
     test (count $words) -gt 0; or return 1
-    contains -- $words[1] init install uninstall status violations hook doctor config trust untrust preset version completion; and return 1
+    contains -- $words[1] init install uninstall status violations why allow hook doctor config trust untrust preset version completion; and return 1
     return 0
 end
 
@@ -97,6 +97,8 @@ complete -c srt -n __srt_first -a status -d 'Show what is active in this shell'
 complete -c srt -n __srt_first -a hook -d 'Guard what runs without your shell'
 complete -c srt -n __srt_first -a explain -d 'Show what would run, and why'
 complete -c srt -n __srt_first -a violations -d 'List what was blocked'
+complete -c srt -n __srt_first -a why -d 'Explain why something is blocked or allowed'
+complete -c srt -n __srt_first -a allow -d 'Allow what was blocked'
 complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
 complete -c srt -n __srt_first -a config -d 'Show and check settings'
 complete -c srt -n __srt_first -a trust -d 'Let the settings of a repository open what they ask for'
@@ -127,6 +129,14 @@ complete -c srt -n '__srt_after violations' -l program -x -d 'Only a program'
 complete -c srt -n '__srt_after violations' -l here -d 'Only commands of this folder'
 complete -c srt -n '__srt_after violations' -l all -d 'All of them'
 complete -c srt -n '__srt_after violations' -l clear -d 'Empty the log'
+complete -c srt -n '__srt_after why' -l json -d 'Print JSON'
+complete -c srt -n '__srt_after allow' -l last -d 'All of the last command'
+complete -c srt -n '__srt_after allow' -l user -d 'In your settings'
+complete -c srt -n '__srt_after allow' -l project -d 'In those of this folder'
+complete -c srt -n '__srt_after allow' -l once -d 'Run it again with it'
+complete -c srt -n '__srt_after allow' -l yes -d 'Do not ask'
+complete -c srt -n '__srt_after allow' -l dry-run -d 'Change nothing'
+complete -c srt -n '__srt_after allow' -l force -d 'Also what should not be opened lightly'
 complete -c srt -n '__srt_after config' -a 'show check path schema'
 complete -c srt -n '__srt_after config show' -l origin -d 'Add where each entry was written'
 complete -c srt -n '__srt_after config check' -F

@@ -44,6 +44,8 @@ _srt() {
       'hook:guard what runs without your shell'
       'explain:show what would run, and why'
       'violations:list what was blocked'
+      'why:explain why something is blocked or allowed'
+      'allow:allow what was blocked'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
       'trust:let the settings of a repository open what they ask for'
@@ -60,6 +62,12 @@ _srt() {
     explain) _arguments -S -A '-*' $globals $rules '--json[print JSON]' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     route) _arguments -S -A '-*' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     doctor) _arguments '--json[print JSON]' ;;
+    allow)
+      _arguments '--last[all of the last command]' '--user[in your settings]' '--project[in those of this folder]' '--once[run it again with it]' '--yes[do not ask]' '--dry-run[change nothing]' '--force[also what should not be opened lightly]'
+      ;;
+    why)
+      _arguments '--json[print JSON]'
+      ;;
     violations)
       _arguments '--follow[go on with what is blocked]' '--json[print JSON]' '--since=[only since a time]:value: ' '*--kind=[only a kind]:value: ' '*--program=[only a program]:value: ' '--here[only commands of this folder]' '--all[all of them]' '--clear[empty the log]'
       ;;

@@ -34,6 +34,9 @@ type Options struct {
 	// Repository names the repository that a folder with a .git belongs to, the same
 	// for all its work trees; trust is recorded under that name. nil: the folder.
 	Repository func(root string) string
+	// Contents is what is taken for the content of settings files of the user and of a
+	// repository, by absolute path: what would be if they said so, and were trusted.
+	Contents map[string][]byte
 	// Distrust takes every file of a repository for one that is not trusted.
 	Distrust    bool
 	Flags       Flags
@@ -322,6 +325,9 @@ func (o Options) user() (*file, error) {
 		return f, err
 	}
 	for _, name := range []string{o.userTOML(), o.userJSON()} {
+		if data, ok := o.Contents[name]; ok {
+			return parseFile(data, o.shown(name), isTOML(name), false)
+		}
 		f, err := readFile(name, o.shown(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -94,6 +94,8 @@ func (o Options) projectPaths() []LayerPath {
 				info, err := os.Lstat(p.Path)
 				// A socket stands where another run keeps a file from being made.
 				p.Exists = err == nil && info.Mode()&fs.ModeSocket == 0 || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
+				_, given := o.Contents[p.Path]
+				p.Exists = p.Exists || given
 				p.Used = p.Exists && !used
 				used = used || p.Used
 				if p.Exists || dir == root {
@@ -120,7 +122,11 @@ func (o Options) readProjects() ([]project, error) {
 			continue
 		}
 		shown := o.shown(place.Path)
-		data, err := readProject(place.root, place.Path, shown)
+		data, given := o.Contents[place.Path]
+		var err error
+		if !given {
+			data, err = readProject(place.root, place.Path, shown)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed meanwhile
 		}
@@ -135,7 +141,10 @@ func (o Options) readProjects() ([]project, error) {
 			return nil, err
 		}
 		p := ProjectFile{Layer: place.Layer, Path: place.Path, Shown: shown, record: o.record(place, data)}
-		if !o.Distrust {
+		switch {
+		case given:
+			p.Trusted = true
+		case !o.Distrust:
 			p.Trusted, p.Doubt = o.trusts(p.record)
 		}
 		for _, c := range commandsOf(f, p.Layer) {

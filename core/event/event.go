@@ -70,8 +70,8 @@ type Event struct {
 }
 
 // Blocked reports whether something was refused that a rule could allow.
-func (e Event) Blocked() bool {
-	switch e.Kind {
+func (k Kind) Blocked() bool {
+	switch k {
 	case Connect, Write, Read, Unix:
 		return true
 	case Changed, Later, Limit, More:

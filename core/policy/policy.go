@@ -197,7 +197,11 @@ func device(p string) bool {
 
 // Write decides whether a path may be written, made, renamed or removed. The
 // path is absolute, clean and free of symbolic links.
-func (p *Policy) Write(target string) Decision {
+func (p *Policy) Write(target string) Decision { return p.WriteWhere(target, nil) }
+
+// WriteWhere is Write for what is there when the command starts: of the names that are
+// protected at any depth, only those are held that are there. nil: all are.
+func (p *Policy) WriteWhere(target string, there func(path string) bool) Decision {
 	if p.noFiles || device(target) {
 		return Decision{Allow: true}
 	}
@@ -224,6 +228,7 @@ func (p *Policy) Write(target string) Decision {
 		}
 		return d
 	}
+	var nestedName *Protected // below all roots that cover the target, at the top of none
 	for i := range p.paths {
 		r := &p.paths[i]
 		if r.Kind != AllowWrite || !r.Covers(target) {
@@ -231,10 +236,16 @@ func (p *Policy) Write(target string) Decision {
 		}
 		for j := range p.protected {
 			x := &p.protected[j]
-			if hit, nested := x.covers(r, target); hit {
-				return p.protectedDecision(x, nested, target)
+			switch hit, nested := x.covers(r, target, there); {
+			case hit && !nested:
+				return p.protectedDecision(x, false, target)
+			case hit && nestedName == nil:
+				nestedName = x
 			}
 		}
+	}
+	if nestedName != nil {
+		return p.protectedDecision(nestedName, true, target)
 	}
 	return Decision{Allow: true, Rule: &root.Rule}
 }
@@ -243,7 +254,7 @@ func (p *Policy) Write(target string) Decision {
 func (p *Policy) protects(target string) bool {
 	all := PathRule{Kind: AllowWrite, Path: "/"}
 	return slices.ContainsFunc(p.protected, func(x Protected) bool {
-		hit, _ := x.covers(&all, target)
+		hit, _ := x.covers(&all, target, nil)
 		return hit
 	})
 }
@@ -325,10 +336,7 @@ func (p *Policy) Allowed() []DomainRule { return slices.Clone(p.allowed) }
 func (p *Policy) Denied() []DomainRule { return slices.Clone(p.denied) }
 
 func (p *Policy) pathHint(key, target string) string {
-	if HasGlob(target) {
-		return key + " = [{ path = " + Quote(p.tilde(target)) + ", literal = true }]"
-	}
-	return key + " = [" + Quote(p.tilde(target)) + "]"
+	return key + " = [" + p.Spell(target) + "]"
 }
 
 func (p *Policy) tilde(target string) string {

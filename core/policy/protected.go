@@ -241,8 +241,8 @@ func inGitDir(between string) bool {
 
 // covers reports whether writing to path, which lies below the write root,
 // would touch what is protected; nested tells that it is not at the root's
-// top.
-func (p *Protected) covers(root *PathRule, target string) (hit, nested bool) {
+// top, where only what is there counts. there tells about that; nil: all is.
+func (p *Protected) covers(root *PathRule, target string, there func(string) bool) (hit, nested bool) {
 	opened := func(end int) bool {
 		return slices.ContainsFunc(p.Except, func(e string) bool { return len(e) >= end && within(target, e) })
 	}
@@ -260,7 +260,8 @@ func (p *Protected) covers(root *PathRule, target string) (hit, nested bool) {
 		case start > top && inGitDir(target[top:start-1]):
 		default:
 			// The root may lie on the way to what is protected, as .git does.
-			if nested = start > top; !nested || p.AnyDepth && !root.Cache {
+			nested = start > top
+			if !nested || p.AnyDepth && !root.Cache && (there == nil || there(target[:end])) {
 				return true, nested
 			}
 		}
