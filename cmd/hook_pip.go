@@ -106,3 +106,11 @@ func (t streams) pipPython(args []string) int {
 	}
 	return t.runWith(o, sayYourSettings, false)
 }
+
+// failBuild says why a build did not run.
+func (t streams) failBuild(err error) int {
+	if errors.Is(err, core.ErrScriptWall) {
+		return t.fail(usageError{text: err.Error(), hint: hintBuildWall})
+	}
+	return t.fail(err)
+}

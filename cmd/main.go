@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/srt-sh/srt/core"
 	"github.com/srt-sh/srt/hooks"
 )
 
@@ -44,6 +45,9 @@ func Main(args []string, in, out, errw *os.File) int {
 	t := streams{in: in, out: out, err: errw, lost: new(error)}
 	if isScriptShell(args) {
 		return t.script(args[1:])
+	}
+	if len(args) > 0 && args[0] == core.BuildWall {
+		return t.failBuild(core.ExecBuild(args[1:]))
 	}
 	if words, views, ok := hooks.Called(args); ok {
 		return t.gitHook(views, words)

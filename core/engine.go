@@ -304,6 +304,9 @@ func (e *engine) makeSpec() error {
 	if err := e.scripts(env); err != nil {
 		return err
 	}
+	if err := e.builds(env, self); err != nil {
+		return err
+	}
 	e.spec.Env = env.list()
 	return nil
 }

@@ -372,15 +372,26 @@ func echo(log *logFile) http.Handler {
 }
 
 func cmdHostServer(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 && len(args) != 2 {
-		ts.Fatalf("usage: hostserver NAME [DIR]")
+	if neg || len(args) < 1 || len(args) > 3 {
+		ts.Fatalf("usage: hostserver NAME [DIR [USER:PASSWORD]]")
 	}
 	file, err := os.Create(ts.MkAbs(filepath.Join(ts.Getenv("WORK"), args[0]+".log")))
 	ts.Check(err)
 	log := &logFile{file: file}
 	handler := echo(log)
-	if len(args) == 2 {
+	if len(args) > 1 {
 		handler = http.FileServer(http.Dir(ts.MkAbs(args[1])))
+	}
+	if len(args) == 3 {
+		open := handler
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if user, password, _ := r.BasicAuth(); user+":"+password != args[2] {
+				w.Header().Set("WWW-Authenticate", `Basic realm="index"`)
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			open.ServeHTTP(w, r)
+		})
 	}
 	server := httptest.NewUnstartedServer(handler)
 	server.Listener = loggedListener{server.Listener, log}

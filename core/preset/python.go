@@ -16,16 +16,21 @@ func pipIndexes(env Env) found {
 	for _, name := range []string{"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"} {
 		r.pipValue(env.getenv(name), fromVariable(name))
 	}
-	for _, name := range []string{
-		"/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/Library/Application Support/pip/pip.conf",
-		path.Join(env.Home, ".pip/pip.conf"), path.Join(env.Home, "Library/Application Support/pip/pip.conf"),
-		path.Join(env.config(), "pip/pip.conf"), env.getenv("PIP_CONFIG_FILE"),
-	} {
+	for _, name := range PipFiles(env) {
 		r.pipConf(name)
 	}
 	r.cache(env.getenv("PIP_CACHE_DIR"), fromVariable("PIP_CACHE_DIR"))
 	r.virtualEnv()
 	return r.found
+}
+
+// PipFiles are the places of pip's settings, but for that of an environment.
+func PipFiles(env Env) []string {
+	return []string{
+		"/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/Library/Application Support/pip/pip.conf",
+		path.Join(env.Home, ".pip/pip.conf"), path.Join(env.Home, "Library/Application Support/pip/pip.conf"),
+		path.Join(env.config(), "pip/pip.conf"), env.getenv("PIP_CONFIG_FILE"),
+	}
 }
 
 // pipConf reads an ini file: keys of the sections about getting packages, whose
