@@ -217,7 +217,9 @@ func (d *Decided) proposeRead(p *Proposal) {
 		return
 	}
 	p.Path = target
-	p.Careful = d.Config.Sensitive(target)
+	if p.Careful = d.Config.Secret(target); p.Careful == "" && dec.Rule != nil && dec.Rule.Origin.Layer == policy.LayerDefault {
+		p.Careful = dec.Reason
+	}
 	p.Addition = config.Addition{Table: "filesystem", Key: "allow_read", Entry: d.Policy.Spell(target)}
 	p.Flag = "--allow-read=" + target
 }

@@ -146,3 +146,8 @@ func (c *Change) Write(o Options) (err error) {
 func (c *Config) Sensitive(target string) string {
 	return policy.Sensitive(policy.Roots{Home: c.Home, Dir: c.Dir}, c.own, target)
 }
+
+// Secret tells what secrets a path holds, "" for one that is not known to hold any.
+func (c *Config) Secret(target string) string {
+	return policy.Secret(policy.Roots{Home: c.Home, Dir: c.Dir}, target)
+}

@@ -19,6 +19,12 @@ func Sensitive(roots Roots, own []string, target string) string {
 			return x.Reason
 		}
 	}
+	return Secret(roots, target)
+}
+
+// Secret tells what a path holds that is hidden unless settings say otherwise, "" for
+// any other.
+func Secret(roots Roots, target string) string {
 	p, err := New(Input{Roots: roots, Paths: CredentialRules()})
 	if err != nil {
 		return err.Error()
