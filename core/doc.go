@@ -5,7 +5,9 @@
 //
 // [Run] runs a command to its end, [Wrap] gives a command line that does,
 // [Explain] shows what would run and why without running it, and [Platform] tries
-// out what this system can enforce.
+// out what this system can enforce. [Options] has callbacks for what is blocked and for
+// hosts that no rule names, and a logger. [Violations] and [Follow] read the event log,
+// and [Decide] tells which rule decides about something, and what would allow it.
 //
 // It fails closed: a setting that cannot be read, understood or enforced is an
 // error, and the command does not run. The sandbox

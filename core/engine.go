@@ -48,6 +48,7 @@ type engine struct {
 	dropped []string // variables that the command does not get
 	events  event.Recorder
 	log     *event.Log // nil: none
+	asks    asks
 
 	server    *proxy.Server // set before anything can call reload
 	reloading sync.Mutex    // the settings read last are the ones that stay
@@ -60,7 +61,7 @@ func open(o Options) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{o: o}
-	e.events.On = o.OnEvent
+	e.observe()
 	return e, e.load()
 }
 
@@ -441,11 +442,14 @@ func (e *engine) makeProxy() error {
 		Guests: map[string]string{scriptUser: scriptToken(e.token)},
 		Parent: parent,
 		Logf:   e.o.Logf,
-		Decide: func(_ context.Context, r proxy.Request) proxy.Verdict {
+		Decide: func(ctx context.Context, r proxy.Request) proxy.Verdict {
 			pol := e.policy.Load()
 			d := pol.Host(r.Host, r.Port)
 			if e.scriptsOnly(r.User) {
 				return proxy.Verdict{Host: d.Host, Reason: scriptReason}
+			}
+			if e.asked(ctx, d, r.Port) {
+				d.Allow, d.Reason = true, ""
 			}
 			return proxy.Verdict{
 				Allow: d.Allow, Host: d.Host, Reason: d.Reason, Listed: d.Rule != nil,

@@ -1,8 +1,10 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -82,6 +84,15 @@ type Options struct {
 
 	// OnEvent is told of each blocked attempt as it happens. It must be quick.
 	OnEvent func(event.Event)
+	// Ask decides about a host that no rule names, while the connection waits; nil refuses
+	// it. It is asked once in a run for each host and port, may be called by several
+	// goroutines, and its context ends with the run. With strict_allowlist nobody is asked,
+	// and addresses that the settings deny stay denied.
+	Ask func(ctx context.Context, host string, port uint16) bool
+	// Logger gets what happens in the life of a run, as records with attributes: "config
+	// loaded", "command wrapped", "proxy started", "violation" with the event, "proxy
+	// stopped", "command ended". nil drops it.
+	Logger *slog.Logger
 	// NoLog keeps what is blocked out of the event log, which [Violations] reads.
 	NoLog bool
 	// Logf gets what helps to find faults, nil drops it.

@@ -106,6 +106,8 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	defer helpers.Wait()
 	defer cancel(nil)
 	e.openLog()
+	e.tell("config loaded", "preset", e.presetName(), "notes", len(e.cfg.Notes))
+	e.tell("command wrapped", "args", e.o.Args, "dir", e.o.Dir)
 
 	ready := make(chan struct{})
 	go func() {
@@ -132,6 +134,8 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	}
 	err = box.Exec(func(inside sandbox.Network) {
 		helpers.Go(func() {
+			e.tell("proxy started")
+			defer e.tell("proxy stopped")
 			if err := e.server.Serve(ctx, inside.Listeners...); err != nil {
 				// Without it the command has no network, which is safe but puzzling.
 				e.o.Warnf("the proxy ended: %v", err)
@@ -168,6 +172,7 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	box.Close()
 	report := e.events.Report(status.Code)
 	report.Logged = e.closeLog()
+	e.tell("command ended", "code", report.Code)
 	return report, nil
 }
 

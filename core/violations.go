@@ -1,7 +1,10 @@
 package core
 
 import (
+	"context"
+	"iter"
 	"path/filepath"
+	"time"
 
 	"github.com/srt-sh/srt/core/event"
 )
@@ -64,4 +67,71 @@ func (e *engine) closeLog() bool {
 	}
 	e.log = nil
 	return written
+}
+
+// followEvery is how often Follow looks at the log.
+const followEvery = 50 * time.Millisecond
+
+// Follow gives what is blocked from now on in all runs of the user, as it happens, until
+// ctx ends: each with the count of this time. An error ends it. Home and Environ count.
+func Follow(ctx context.Context, o Options) iter.Seq2[*event.Violation, error] {
+	return func(yield func(*event.Violation, error) bool) {
+		dir, err := EventDir(o)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		reader := event.Reader{Dir: dir}
+		var all event.Violations
+		tick := time.NewTicker(followEvery)
+		defer tick.Stop()
+		for first := true; ; first = false {
+			entries, err := reader.Next()
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, e := range entries {
+				v := *all.Add(e)
+				v.Count, v.Last = e.Count, e.Time
+				if !first && !yield(&v, nil) {
+					return
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}
+}
+
+// tell logs what happens in the life of the run.
+func (e *engine) tell(message string, attrs ...any) {
+	if e.o.Logger != nil {
+		e.o.Logger.Info(message, attrs...)
+	}
+}
+
+func (e *engine) presetName() string {
+	if e.preset == nil {
+		return ""
+	}
+	return e.preset.Name
+}
+
+// observe has each event told to whoever asked for it.
+func (e *engine) observe() {
+	on, logger := e.o.OnEvent, e.o.Logger
+	if logger == nil {
+		e.events.On = on
+		return
+	}
+	e.events.On = func(ev event.Event) {
+		logger.Warn("violation", "event", ev)
+		if on != nil {
+			on(ev)
+		}
+	}
 }
