@@ -44,6 +44,18 @@ func TestParseGitLine(t *testing.T) {
 	}
 }
 
+func TestReads(t *testing.T) {
+	for words, want := range map[string]bool{
+		"status": true, "-C x log": true, "commit": false, "st": false, "branch": false, "branch --show-current": true, "branch -d x": false,
+		"stash": false, "stash list": true, "stash pop": false, "symbolic-ref HEAD": true, "symbolic-ref -q --short HEAD": true,
+		"symbolic-ref HEAD refs/heads/x": false, "symbolic-ref -d HEAD": false, "symbolic-ref": false,
+	} {
+		if got := ParseGitLine(strings.Fields(words), func(string) string { return "" }).Reads(); got != want {
+			t.Errorf("%s: %v", words, got)
+		}
+	}
+}
+
 func TestParameters(t *testing.T) {
 	for text, want := range map[string][]GitParameter{
 		"":                                nil,

@@ -102,9 +102,26 @@ func ReadCommands() []string {
 	}
 }
 
-// Reads reports whether the command is one of [ReadCommands]. What is not known, such as
-// an alias or a program of its own, may run any hook.
-func (l GitLine) Reads() bool { return slices.Contains(ReadCommands(), l.Command) }
+// Reads reports whether the command is one of [ReadCommands], or a form of another that
+// prompts ask for. What is not known, such as an alias or a program of its own, may run
+// any hook.
+func (l GitLine) Reads() bool {
+	if slices.Contains(ReadCommands(), l.Command) {
+		return true
+	}
+	if len(l.Args) == 0 {
+		return false
+	}
+	switch first := l.Args[0]; l.Command {
+	case "branch":
+		return first == "--show-current"
+	case "stash":
+		return first == "list"
+	case "symbolic-ref":
+		return first != "-d" && first != "--delete" && l.Args[len(l.Args)-1] == "HEAD"
+	}
+	return false
+}
 
 // Harmless reports whether git runs nothing of a repository for this command, whatever
 // the repository's configuration says.

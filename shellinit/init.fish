@@ -74,20 +74,23 @@ end
 
 # True where git runs no hooks, by the name of its command. srt git looks closer.
 function _srt_plain
-    set -l skip 0
-    for word in $argv
-        if test $skip = 1
-            set skip 0
-            continue
-        end
-        switch $word
+    while set -q argv[1]
+        switch $argv[1]
             case -C -c --git-dir --work-tree --namespace --config-env --super-prefix --attr-source --shallow-file
-                set skip 1
+                set -e argv[1]
             case '-*'
             case '*'
-                contains -- $word $_srt_reads
-                return
+                contains -- $argv[1] $_srt_reads; and return 0
+                test $_srt_git = hooks; or return 1
+                switch "$argv[1] $argv[2] $argv[-1]"
+                    case 'symbolic-ref -d *' 'symbolic-ref --delete *'
+                        return 1
+                    case 'branch --show-current *' 'stash list *' 'symbolic-ref * HEAD'
+                        return 0 # what prompts ask
+                end
+                return 1
         end
+        set -e argv[1]
     end
     return 0
 end

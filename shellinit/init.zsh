@@ -29,17 +29,21 @@ function _srt_body {
 
 # True where git runs no hooks, by the name of its command. srt git looks closer.
 function _srt_plain {
-  local word skip=
-  for word; do
-    if [[ -n $skip ]]; then
-      skip=
-      continue
-    fi
-    case $word in
-      -C|-c|--git-dir|--work-tree|--namespace|--config-env|--super-prefix|--attr-source|--shallow-file) skip=1 ;;
+  while (( $# )); do
+    case $1 in
+      -C|-c|--git-dir|--work-tree|--namespace|--config-env|--super-prefix|--attr-source|--shallow-file) shift ;;
       -*) ;;
-      *) [[ $_srt_reads == *" $word "* ]]; return ;;
+      *)
+        [[ $_srt_reads == *" $1 "* ]] && return 0
+        [[ $_srt_git == hooks ]] || return 1
+        case "$1 ${2-} $argv[-1]" in
+          'symbolic-ref -d '*|'symbolic-ref --delete '*) return 1 ;;
+          'branch --show-current '*|'stash list '*|'symbolic-ref '*' HEAD') return 0 ;; # what prompts ask
+        esac
+        return 1
+        ;;
     esac
+    (( $# )) && shift
   done
   return 0
 }
