@@ -390,6 +390,8 @@ func runsValue(key, value string) bool {
 		return name == "command" // git 2.54, whatever the event
 	case "tar":
 		return name == "command"
+	case "svn":
+		return name == "authorsprog"
 	case "guitool":
 		return name == "cmd"
 	case "protocol":

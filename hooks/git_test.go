@@ -56,6 +56,17 @@ func TestReads(t *testing.T) {
 	}
 }
 
+func TestHarmless(t *testing.T) {
+	for words, want := range map[string]bool{
+		"--version": true, "rev-parse HEAD": true, "-p rev-parse HEAD": false, "--paginate --version": false, "--help commit": false, "": true,
+		"help commit": false, "status": false, "config x": false, "--exec-path": true,
+	} {
+		if got := ParseGitLine(strings.Fields(words), func(string) string { return "" }).Harmless(); got != want {
+			t.Errorf("%q: %v", words, got)
+		}
+	}
+}
+
 func TestParameters(t *testing.T) {
 	for text, want := range map[string][]GitParameter{
 		"":                                nil,

@@ -16,6 +16,7 @@ type GitLine struct {
 	GitDir  string   // of --git-dir
 	Tree    string   // of --work-tree
 	Bare    bool     // --bare
+	Pages   bool     // what it prints may go to a pager, or to a viewer of manuals, that the configuration names
 	Configs []GitParameter
 }
 
@@ -37,6 +38,8 @@ func ParseGitLine(args []string, getenv func(string) string) GitLine {
 			value = args[i]
 		}
 		switch name {
+		case "-p", "--paginate":
+			l.Pages = true
 		case "-C":
 			if value != "" {
 				l.Dirs = append(l.Dirs, value)
@@ -58,6 +61,7 @@ func ParseGitLine(args []string, getenv func(string) string) GitLine {
 			if name == "--exec-path" && joined {
 				continue
 			}
+			l.Pages = l.Pages || name == "--help"
 			// git shows something and runs no command, whatever follows.
 			l.Options = args
 			return l
@@ -126,6 +130,9 @@ func (l GitLine) Reads() bool {
 // Harmless reports whether git runs nothing of a repository for this command, whatever
 // the repository's configuration says.
 func (l GitLine) Harmless() bool {
+	if l.Pages {
+		return false
+	}
 	switch l.Command {
 	case "", "rev-parse", "version", "check-ref-format":
 		return true

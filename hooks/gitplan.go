@@ -75,6 +75,9 @@ func (g Git) Plan(args []string) (*GitPlan, error) {
 			return nil, err
 		}
 	}
+	if l.Command == "" {
+		return p, nil
+	}
 	dir, sure, err := hooksDir(r, settings, words, g.Home, g.Views.Own)
 	if err == nil && !sure {
 		dir, err = g.ask(l.Options, environ, l.Dir(g.Dir))
