@@ -105,7 +105,7 @@ func (t streams) hookRows(g hooks.Guard) ([]hookRow, []hookEnv, error) {
 	}
 	var rows []hookRow
 	var envs []hookEnv
-	for _, shell := range []string{"bash", "zsh"} {
+	for _, shell := range []string{"sh", "bash", "zsh", "fish"} {
 		if _, err := core.FindProgram(shell); err != nil {
 			continue
 		}
@@ -117,17 +117,25 @@ func (t streams) hookRows(g hooks.Guard) ([]hookRow, []hookEnv, error) {
 		envs = append(envs, hookEnv{"login " + shell, environ})
 	}
 	for _, env := range append(slices.Clone(envs), hookEnv{"here", os.Environ()}) {
+		var own []hookRow // one for each outcome, with the names that had it
 		for _, name := range g.Names {
 			if _, err := hooks.LookPath(name, env.environ); err != nil {
 				continue // it is not installed
 			}
 			one, err := g.Try(context.Background(), name, env.environ)
-			row := tried(env.name+": "+name, one, err)
+			row := tried(name, one, err)
+			if i := slices.IndexFunc(own, func(r hookRow) bool { return r.text == row.text }); i >= 0 {
+				own[i].name += ", " + name
+				continue
+			}
+			own = append(own, row)
+		}
+		for _, row := range own {
 			if env.name == "here" && row.state == rowBad {
 				// Only a new login has it.
-				row = hookRow{row.name, row.text + "; " + sayAfterLogin, rowNote}
+				row.text, row.state = row.text+"; "+sayAfterLogin, rowNote
 			}
-			rows = append(rows, row)
+			rows = append(rows, hookRow{env.name, row.name + ": " + row.text, row.state})
 		}
 	}
 	return rows, envs, nil

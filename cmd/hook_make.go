@@ -72,7 +72,9 @@ func (*makeStatusVerb) Run(t streams) error {
 				text := "all:\n\t@" + strings.ReplaceAll(write, "$", "$$") + "\n"
 				return []string{program}, os.WriteFile(filepath.Join(work, "Makefile"), []byte(text), 0o600)
 			}}.Try(context.Background())
-			rows = append(rows, tried(env.name+": recipes", one, err))
+			row := tried(env.name, one, err)
+			row.text = sayEachRecipe + row.text
+			rows = append(rows, row)
 		}
 	}
 	not := sayMakeNotCaught

@@ -41,6 +41,7 @@ func sayRecipeShell(err error) string {
 const (
 	sayPipNotCaught = "pip before 22.3 by its full path or as python -m pip, pip --python, PIP_CONFIG_FILE or a pip.conf of an environment that says otherwise; " +
 		"python -m build, python setup.py and uv, poetry, pdm, pipx by their full path or in front on the PATH, as in an active environment; sudo"
+	sayEachRecipe       = "each recipe of make by its full path: "
 	sayMakeNotCaught    = "make by its full path or with another PATH: install --recipes; sudo"
 	sayRecipesNotCaught = "recipes where the Makefile says override SHELL, SHELL is a word of the command, or MAKEFLAGS is taken away; $(file) and load, which make itself does; make by its full path: these but for --recipes; sudo"
 	hintPipPython       = "pip --python PYTHON takes another; srt hook pip uninstall takes it out of pip.conf and the environment"

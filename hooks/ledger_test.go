@@ -202,7 +202,7 @@ func TestLoginEnv(t *testing.T) {
 	w.apply(w.ledger.Install(entries))
 	// A second time, with something in front.
 	w.put(".more", "PATH=/front:$PATH\n"+w.get(".zprofile")+"PATH=/front:$PATH\n"+w.get(".zprofile"))
-	for _, shell := range []string{"sh", "bash", "zsh"} {
+	for _, shell := range []string{"sh", "bash", "zsh", "fish"} {
 		if !installed(shell) {
 			t.Log("no", shell)
 			continue

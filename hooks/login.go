@@ -143,8 +143,8 @@ func quoteSh(word string) string {
 }
 
 // LoginEnviron is the environment that a login shell of the user ends up with, started
-// as an IDE does it, from next to nothing. shell is "bash", "zsh", "sh" or the path of
-// one.
+// as an IDE does it, from next to nothing. shell is "bash", "zsh", "sh", "fish" or
+// the path of one.
 func LoginEnviron(ctx context.Context, shell, home string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -18,7 +18,7 @@ picture) wanted="$demo zsh=zsh tmux=tmux" ;;
 bench) wanted="$demo ps=procps" ;;
 test)
   wanted="$demo zsh=zsh fish=fish tmux=tmux shellcheck=shellcheck curl=curl
-    setpriv=util-linux unshare=util-linux strace=strace python3=python3 vim=vim
+    setpriv=util-linux unshare=util-linux strace=strace python3=python3 pip3=python3-pip make=make vim=vim
     pre-commit=pre-commit direnv=direnv less=less ps=procps socat=socat ssh=openssh-client gcc=gcc"
   ;;
 *)

@@ -232,7 +232,10 @@ func condition(name string) (bool, error) {
 	case "pip": // Python has pip, and setuptools to build with
 		return exec.CommandContext(context.Background(), "python3", "-c", "import setuptools, venv, ensurepip, pip").Run() == nil, nil
 	case "pip:login": // so does the one that login shells find, where pip takes another Python
-		return exec.CommandContext(context.Background(), "/usr/bin/python3", "-c", "import venv, ensurepip, pip; v = pip.__version__.split('.'); assert (int(v[0]), int(v[1])) >= (22, 3)").Run() == nil, nil
+		return exec.CommandContext(context.Background(), "/usr/bin/python3", "-c", "import venv, pip; v = pip.__version__.split('.'); assert (int(v[0]), int(v[1])) >= (22, 3)").Run() == nil, nil
+	case "wheels": // Debian's wheels of setuptools and wheel are there
+		found, err := filepath.Glob("/usr/share/python-wheels/setuptools-*.whl")
+		return len(found) > 0, err
 	case "modules": // go reaches its module proxy
 		return modules(), nil
 	case "internet": // probe can make a network of its own
