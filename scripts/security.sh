@@ -20,7 +20,7 @@ awk -F'\t' '
     group["A"] = "Terminal"; group["B"] = "System calls and the kernel"; group["C"] = "Files"
     group["D"] = "Sockets and services of the desktop"; group["E"] = "Environment and the wrapper itself"
     group["F"] = "Rules on command names"; group["G"] = "git"; group["H"] = "Files that run later"
-    group["N"] = "Network and proxy"; group["R"] = "Resources"; group["M"] = "macOS"; group["W"] = "WSL"
+    group["N"] = "Network and proxy"; group["P"] = "Scripts of packages"; group["R"] = "Resources"; group["M"] = "macOS"; group["W"] = "WSL"
   }
   FNR == 1 { pass++ }
   pass == 1 { verdict[$1] = $2; reason[$1] = $3; next }
