@@ -28,6 +28,7 @@ type tree struct {
 	Violations violationsVerb `cmd:"" help:"List what was blocked."`
 	Why        whyVerb        `cmd:"" help:"Explain why something is blocked or allowed."`
 	Allow      allowVerb      `cmd:"" help:"Allow what was blocked."`
+	Learn      learnVerb      `cmd:"" help:"Run a command, and propose the rules that it needs."`
 	Doctor     doctorVerb     `cmd:"" help:"Try out what this system can enforce."`
 	Config     configVerb     `cmd:"" help:"Show and check settings."`
 	Trust      trustVerb      `cmd:"" help:"Let the settings that a repository brings along open what they ask for."`

@@ -428,6 +428,8 @@ a program.
 		verb += " NAME"
 	case "why":
 		verb = "why [OPTION]… [N|PATH|HOST] [-- COMMAND [WORD]…]"
+	case "learn":
+		verb = "learn [OPTION]… [--output FILE] [--write] [--yes] [--] COMMAND [WORD]…"
 	case "allow":
 		verb = "allow [--user|--project|--once] N|--last"
 	case "install", "uninstall":

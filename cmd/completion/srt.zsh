@@ -46,6 +46,7 @@ _srt() {
       'violations:list what was blocked'
       'why:explain why something is blocked or allowed'
       'allow:allow what was blocked'
+      'learn:run a command, and propose the rules that it needs'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
       'trust:let the settings of a repository open what they ask for'
@@ -62,6 +63,9 @@ _srt() {
     explain) _arguments -S -A '-*' $globals $rules '--json[print JSON]' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     route) _arguments -S -A '-*' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     doctor) _arguments '--json[print JSON]' ;;
+    learn)
+      _arguments '--output=[write the rules to a file]:value: ' '--write[write them to .srt.toml]' '--yes[do not ask]'
+      ;;
     allow)
       _arguments '--last[all of the last command]' '--user[in your settings]' '--project[in those of this folder]' '--once[run it again with it]' '--yes[do not ask]' '--dry-run[change nothing]' '--force[also what should not be opened lightly]'
       ;;
