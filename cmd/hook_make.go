@@ -85,8 +85,12 @@ func (*makeStatusVerb) Run(t streams) error {
 	return t.hookStatus(rows)
 }
 
-// wholeMake lets what runs in a sandbox as a whole go without a sandbox for each recipe.
-func wholeMake() {
+// whole lets what runs in a sandbox as a whole go without what the guards add: a sandbox
+// for each recipe of make, a second start of pip.
+func whole(argv []string) {
+	if filepath.Base(os.Getenv("PIP_PYTHON")) == hooks.PipPython && hooks.PlainPip(argv) {
+		_ = os.Setenv("_PIP_RUNNING_IN_SUBPROCESS", "1") // pip's own word for it
+	}
 	if flags, found := hooks.WithoutRecipeShell(os.Getenv("MAKEFLAGS")); found {
 		_ = os.Setenv("MAKEFLAGS", flags) // of a name that is one
 	}
@@ -101,7 +105,7 @@ func (t streams) recipe(args []string) int {
 	if core.Inside() {
 		return t.become(argv)
 	}
-	wholeMake()
+	whole(nil)
 	o := t.options(&runLine{command: argv})
 	o.As = []string{"make"}
 	o.Keep = inherited(argv, os.Getenv("MAKEFLAGS"), 0)

@@ -19,7 +19,7 @@ func (t streams) run(line *runLine) int {
 	if line.line == "" && len(line.command) == 0 {
 		return t.fail(usageError{text: sayNoCommand, status: statusFailed})
 	}
-	wholeMake()
+	whole(line.command)
 	o := t.options(line)
 	if line.controlFD != 0 {
 		control, err := openControl(line.controlFD)

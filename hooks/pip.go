@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -109,4 +110,14 @@ func VirtualEnv(python string) string {
 		return ""
 	}
 	return dir
+}
+
+// PlainPip reports whether a command is pip by its name, and does not choose a Python.
+func PlainPip(argv []string) bool {
+	if len(argv) == 0 {
+		return false
+	}
+	name := filepath.Base(argv[0])
+	return strings.HasPrefix(name, "pip") && name != "pipx" &&
+		!slices.ContainsFunc(argv[1:], func(w string) bool { return strings.HasPrefix(w, "--py") })
 }

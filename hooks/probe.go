@@ -91,8 +91,10 @@ func (g Guard) Try(ctx context.Context, name string, environ []string) (Tried, e
 		}
 		for i, e := range environ {
 			if path, ok := strings.CutPrefix(e, "PATH="); ok {
-				first, rest, _ := strings.Cut(path, ":")
-				environ[i] = "PATH=" + first + ":" + dir + ":" + rest
+				// Right behind the shims: other guards may have theirs in front.
+				list := filepath.SplitList(path)
+				at := slices.IndexFunc(list, func(dir string) bool { return filepath.Clean(dir) == filepath.Dir(file) })
+				environ[i] = "PATH=" + strings.Join(slices.Insert(list, at+1, dir), ":")
 			}
 		}
 		return []string{name, "probe"}, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+write+"\n"), 0o700) //nolint:gosec // a program
