@@ -41,8 +41,8 @@ func (o *Order) lastFilter() error {
 	case o.Watch.Sockets:
 		return err // there it is srt that decides
 	default:
-		// A process can be watched only once, as in a sandbox of srt's. What is lost are
-		// reports.
+		// A process can be watched only once, and whoever started srt may do so. What is
+		// lost are reports.
 		message = append(message, err.Error()...)
 		if code, err = secondFilter(arch, o.Nested, Watch{}); err != nil {
 			return err
