@@ -258,6 +258,13 @@ func kernelLines(x *core.Explanation) []string {
 		bwrap = "not there"
 	}
 	sockets := "refused"
+	if list := x.Config.Network.AllowUnixSockets; len(list) > 0 {
+		names := make([]string, 0, len(list))
+		for _, rule := range list {
+			names = append(names, clean(rule.Text))
+		}
+		sockets = "those of streams, at " + strings.Join(names, ", ")
+	}
 	if x.Config.Network.AllowAllUnixSockets.Value {
 		sockets = "allowed by " + x.Config.Network.AllowAllUnixSockets.Origin.String()
 	}

@@ -17,6 +17,7 @@ func (e *engine) observer() sandbox.Observer {
 	return sandbox.Observer{
 		Attempt: e.attempted,
 		Dropped: e.events.Drop,
+		Connect: e.mayConnect,
 		Lost: func(err error) {
 			e.o.Logf("what files the command is refused cannot be told: %v", err)
 		},
@@ -25,7 +26,13 @@ func (e *engine) observer() sandbox.Observer {
 
 // attempted records what was tried with a file, if it is the policy that refuses it.
 func (e *engine) attempted(a sandbox.Attempt) {
-	ev, ok := fileEvent(e.policy.Load(), a)
+	if a.Socket {
+		if !e.ignored(a) {
+			e.events.Add(e.socketEvent(a))
+		}
+		return
+	}
+	ev, ok := fileEvent(e.files, a)
 	if !ok || harmless(a, e.o.Home) || e.ignored(a) {
 		return
 	}

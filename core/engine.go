@@ -45,6 +45,11 @@ type engine struct {
 	limits  []Limit
 	bounds  *sandbox.LimitPlan // how those of the kernel are enforced
 	token   string
+	sockets []string // unix sockets, or folders with some, that may be connected to
+
+	socketsThere []sandbox.Socket // those of them that are there at the start
+	files        *policy.Policy   // what the mounts were made by: they do not change with the settings
+
 	dropped []string // variables that the command does not get
 	events  event.Recorder
 	log     *event.Log // nil: none
@@ -261,6 +266,7 @@ func ruleFault(rule config.Command, err error) error {
 // makeSpec translates the policy into what the sandbox understands.
 func (e *engine) makeSpec() error {
 	pol, cfg := e.policy.Load(), e.cfg
+	e.files = pol
 	if err := e.unsupported(); err != nil {
 		return err
 	}
@@ -284,6 +290,9 @@ func (e *engine) makeSpec() error {
 		}
 	}
 	if err := e.planPorts(); err != nil {
+		return err
+	}
+	if err := e.openSockets(); err != nil {
 		return err
 	}
 	self, err := os.Executable()

@@ -43,6 +43,7 @@ func Run(ctx context.Context, o Options) (event.Report, error) {
 		Bwrap: bwrap, Listen: listenPorts, Keep: e.o.Keep,
 		Filter: sandbox.FilterOptions{
 			UnixSockets:  e.cfg.Network.AllowAllUnixSockets.Value,
+			PathSockets:  e.socketsByPath(),
 			NestedUserns: e.cfg.AllowNestedUserNamespaces.Value,
 		},
 		Limits: e.bounds,
@@ -129,8 +130,10 @@ func (e *engine) run(ctx context.Context, box *sandbox.Sandbox) (event.Report, e
 	if err := e.prepare(box); err != nil {
 		return event.Report{}, err
 	}
-	if files := e.cfg.ReportFiles; files.Value || !files.Set {
-		box.Observe(e.observer())
+	observer := e.observer()
+	observer.NoFiles = e.cfg.ReportFiles.Set && !e.cfg.ReportFiles.Value
+	if !observer.NoFiles || e.socketsByPath() {
+		box.Observe(observer)
 	}
 	err = box.Exec(func(inside sandbox.Network) {
 		helpers.Go(func() {

@@ -13,7 +13,9 @@ type Attempt struct {
 	Time  time.Time // when it happened first
 	Call  string    // the system call
 	Write bool      // else it was to be read
-	Path  string    // where it really is
+	// Socket says that it is a unix socket that was to be connected to.
+	Socket bool
+	Path   string // where it really is
 	// OnWay says that the path was to be renamed or removed and is a folder on the way
 	// to a protected one.
 	OnWay   bool
@@ -25,7 +27,7 @@ type Attempt struct {
 
 // Observer is told what is refused. What is nil is not called.
 //
-// It only reports: the command's memory, which says what is tried, may change
+// But for Connect it only reports: the command's memory, which says what is tried, may change
 // while srt looks at it, and the kernel looks for itself.
 type Observer struct {
 	// Attempt is called by one goroutine at a time, which nothing in the sandbox waits
@@ -33,8 +35,20 @@ type Observer struct {
 	Attempt func(Attempt)
 	// Dropped tells of attempts that were too many at once to be kept.
 	Dropped func(n int)
+	// Connect decides whether a unix socket may be connected to. It may be called by
+	// several goroutines. It counts where Start.Filter has PathSockets, and is needed
+	// there.
+	Connect func(Socket) bool
+	// NoFiles has nothing told of files.
+	NoFiles bool
 	// Lost says, once, why what is refused cannot be seen.
 	Lost func(err error)
+}
+
+// Socket is a unix socket that a process wants to connect to.
+type Socket struct {
+	Path     string // where it really is, or where it would be
+	Dev, Ino uint64 // what is there; 0: nothing
 }
 
 // terrain is what the mounts of a plan look like, by path alone: a guess at what they

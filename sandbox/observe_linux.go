@@ -240,7 +240,9 @@ func (c *candidate) worksOutside() bool {
 	case stage.Change:
 		own := os.Geteuid() == 0 || int(stat.Uid) == os.Geteuid()
 		return there && own && !errors.Is(unix.Access(c.Path, unix.W_OK), unix.EROFS)
-	case stage.Connect, stage.Bind:
+	case stage.Connect:
+		return may(c.Path, unix.W_OK)
+	case stage.Bind:
 	}
 	return false
 }
@@ -358,6 +360,13 @@ func (l *looker) handle() {
 	}
 	if l.call == nil {
 		l.proceed()
+		return
+	}
+	if act := l.call.Names[0].Act; act == stage.Connect || act == stage.Bind {
+		// It may have to wait for who listens.
+		l.busy.Add(1)
+		n := l.n
+		l.threads.Go(func() { l.mediate(n, act) })
 		return
 	}
 	names, err := l.readNames()
@@ -533,10 +542,7 @@ func (l *looker) who() program {
 		_ = unix.Close(fd)
 		return by
 	}
-	status, _ := os.ReadFile(proc + "status")
-	_, rest, _ := strings.Cut(string(status), "\nTgid:\t")
-	text, _, _ := strings.Cut(rest, "\n")
-	by.pid, _ = strconv.Atoi(text)
+	by.pid = processOf(by.pid)
 	return by
 }
 

@@ -192,8 +192,14 @@ func (r *linuxRunner) exec(plan *Plan, serve func(Network)) error {
 	}
 	ground := newTerrain(plan)
 	var watch stage.Watch
-	if r.watch != nil {
+	if r.watch != nil && !r.watch.NoFiles {
 		watch.Files, watch.Reads = ground.refusesAnything(), ground.hidden
+	}
+	if r.start.Filter.PathSockets {
+		if r.watch == nil || r.watch.Connect == nil {
+			return errors.New("bug: nobody decides about unix sockets")
+		}
+		watch.Sockets = true
 	}
 	o := stage.Order{
 		Outside: outside, Watch: watch,

@@ -208,9 +208,7 @@ func (w *tomlWriter) network(n *Network) {
 		addrs = append(addrs, listEntry{quote(a.Rule.Text), a.Rule.Origin})
 	}
 	w.list("denied_resolved_addresses", addrs)
-	for _, r := range n.AllowUnixSockets {
-		w.line("# allow_unix_sockets: "+quote(r.Text)+" has no effect yet", r.Origin)
-	}
+	w.rules("allow_unix_sockets", n.AllowUnixSockets)
 	w.ports("forward_loopback", n.ForwardLoopback)
 	w.ports("listen", n.Listen)
 	w.rules("allow_mach_lookup", n.AllowMachLookup)

@@ -236,28 +236,6 @@ func (v *validator) tomlOnly(root *node) {
 			}
 		}
 	}
-	if len(v.issues) == 0 {
-		v.notYet(root)
-	}
-}
-
-// notYet refuses the keys that are valid and that nothing enforces so far. A
-// rule must never be accepted and then not hold. Take a key out here when what
-// it says is done.
-func (v *validator) notYet(root *node) {
-	for _, path := range [][]string{
-		{"network", "allowUnixSockets"},
-	} {
-		n := root.get(path...)
-		if n == nil || n.kind == kindList && len(n.list) == 0 {
-			continue
-		}
-		spelled := make([]string, len(path))
-		for i, p := range path {
-			spelled[i] = Snake(p)
-		}
-		v.fail(spelled, n.line, "not supported yet", "remove it")
-	}
 }
 
 // Check reads a settings file and reports its first fault: nil, a

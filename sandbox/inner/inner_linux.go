@@ -47,8 +47,24 @@ func (r *Rules) lacks(version int) stage.Older {
 	return stage.Older{
 		Truncate: version < 3 && !r.OpenFiles,
 		Connect:  version < 4 && r.Ports != nil,
+		Sockets:  r.Ports != nil && socketsByPath(),
 		Signal:   version < 6,
 	}
+}
+
+// socketsByPath reports whether srt connects the sockets of this sandbox: there, only
+// unix sockets of datagrams are refused.
+func socketsByPath() bool {
+	stream, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	_ = unix.Close(stream)
+	datagram, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		_ = unix.Close(datagram)
+	}
+	return err != nil
 }
 
 // Rights on files, by landlock(7).

@@ -13,6 +13,7 @@ import (
 // FilterOptions are the switches of the system call filter.
 type FilterOptions struct {
 	UnixSockets  bool // allow socket(AF_UNIX)
+	PathSockets  bool // allow those that have to be connected, which srt does: see Watch
 	NestedUserns bool // allow new namespaces and mounts in them
 	// FileCaps says that the command could give capabilities to files, which would
 	// hold outside too: setting extended attributes is then refused.
@@ -21,7 +22,11 @@ type FilterOptions struct {
 
 func (o FilterOptions) String() string {
 	word := map[bool]string{true: "allowed", false: "refused"}
-	return fmt.Sprintf("unix sockets %s, namespaces %s", word[o.UnixSockets], word[o.NestedUserns])
+	sockets := word[o.UnixSockets]
+	if o.PathSockets && !o.UnixSockets {
+		sockets = "by path"
+	}
+	return fmt.Sprintf("unix sockets %s, namespaces %s", sockets, word[o.NestedUserns])
 }
 
 // Arch is a processor architecture that the filter knows.
@@ -400,7 +405,7 @@ func Filter(arch Arch, o FilterOptions) ([]bpf.RawInstruction, error) {
 			errno(eNoSys),
 		)
 	}
-	p.sockets(o.UnixSockets)
+	p.sockets(o.UnixSockets, o.PathSockets)
 	p.ioctl()
 	p.modes()
 	// The only process in the sandbox that the command did not start is its first.
@@ -462,12 +467,16 @@ func secondFilter(arch Arch, nested bool, w Watch) ([]bpf.RawInstruction, error)
 // sockets allows the internet families, the part of netlink that lists
 // interfaces, and AF_UNIX if asked. What is left out reaches past the network
 // namespace (AF_VSOCK) or is kernel surface without use here.
-func (p *program) sockets(unix bool) {
+func (p *program) sockets(unix, byPath bool) {
 	refuse, allow := errno(ePerm), bpf.RetConstant{Val: actAllow}
 	kind := []bpf.Instruction{arg(1), bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: sockTypes}}
 	body := []bpf.Instruction{arg(0)}
-	if unix {
+	switch {
+	case unix:
 		body = append(body, when(afUnix, allow)...)
+	case byPath:
+		// Those of datagrams can be given an address with each message.
+		body = append(body, when(afUnix, slices.Concat(kind, when(sockStream, allow), when(sockSeqpacket, allow), []bpf.Instruction{refuse})...)...)
 	}
 	body = slices.Concat(
 		body,

@@ -12,6 +12,7 @@ import (
 type Older struct {
 	Truncate bool // files can be emptied without a right to write (before version 3)
 	Connect  bool // connections cannot be judged by their port (before version 4)
+	Sockets  bool // sockets are connected by srt, which knows of no domain
 	Signal   bool // signals reach processes outside of the domain (before version 6)
 }
 
@@ -62,6 +63,9 @@ func OlderFilter(arch Arch, o Older) ([]bpf.RawInstruction, error) {
 	}
 	if o.Connect {
 		p.on(callSocket, slices.Concat([]bpf.Instruction{arg(0)}, when(afInet, errno(eAccess)), when(afInet6, errno(eAccess)))...)
+	}
+	if o.Sockets {
+		p.on(callSocket, slices.Concat([]bpf.Instruction{arg(0)}, when(afInet, errno(eAccess)), when(afInet6, errno(eAccess)), when(afUnix, errno(eAccess)))...)
 	}
 	if o.Signal {
 		for _, call := range []struct {

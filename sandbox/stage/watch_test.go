@@ -106,3 +106,56 @@ func TestWatchCode(t *testing.T) {
 		t.Error("a letter that is not known was taken")
 	}
 }
+
+// By path there are unix sockets that have to be connected, and no others.
+func TestSocketsByPath(t *testing.T) {
+	for _, arch := range []Arch{AMD64, ARM64} {
+		raw, err := Filter(arch, FilterOptions{PathSockets: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := machine(t, raw)
+		socket, pair := uint32(callSocket[arch.col]), uint32(callSocketpair[arch.col])
+		const cloexec = 0o2000000
+		for _, c := range []struct {
+			call               uint32
+			family, kind, rest uint64
+			want               uint32
+		}{
+			{socket, afUnix, 1, 0, allow},
+			{socket, afUnix, 1 | cloexec, 0, allow},
+			{socket, 1<<32 | afUnix, 5, 0, allow},
+			{socket, afUnix, 2, 0, eperm}, // of datagrams
+			{socket, afUnix, 2 | cloexec, 0, eperm},
+			{socket, afUnix, 3, 0, eperm}, // which the kernel takes for those of datagrams
+			{socket, afUnix, 1<<32 | 2, 0, eperm},
+			{socket, afUnix, 4, 0, eperm},
+			{socket, afInet, 1, 0, allow},
+			{socket, 40, 1, 0, eperm},
+			{pair, afUnix, 1, 0, allow},
+			{pair, afUnix, 2, 0, eperm},
+		} {
+			if got := run(arch.audit, c.call, c.family, c.kind, c.rest); got != c.want {
+				t.Errorf("%s: call %d of family %d, kind %d: %#x, want %#x", arch.Name, c.call, c.family, c.kind, got, c.want)
+			}
+		}
+	}
+}
+
+// Where srt connects sockets, a domain of Landlock within the sandbox would not be asked.
+func TestOlderRefusesSockets(t *testing.T) {
+	for _, arch := range []Arch{AMD64, ARM64} {
+		for _, refuses := range []bool{true, false} {
+			raw, err := OlderFilter(arch, Older{Sockets: refuses, Signal: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := machine(t, raw)
+			for _, family := range []uint64{afUnix, afInet, afInet6} {
+				if got := run(arch.audit, uint32(callSocket[arch.col]), family, 1, 0); (got == actErrno|eAccess) != refuses {
+					t.Errorf("%s, family %d: %#x", arch.Name, family, got)
+				}
+			}
+		}
+	}
+}

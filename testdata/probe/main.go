@@ -63,6 +63,7 @@ var probes = map[string]func(args []string) error{
 	"tunnels":         tunnels,
 	"unix":            unixConnect,
 	"unixbind":        unixBind,
+	"unixrace":        unixRace,
 	"unixserve":       unixServe,
 	"unixtry":         unixTry,
 	"unpin":           unpin,
