@@ -53,11 +53,11 @@ remove() {
 hooks() { find .git/hooks .husky .git/config -type f 2>/dev/null | grep -v '\.sample$' | sort | xargs -r sha256sum; }
 commits() {
   echo "$1" >"good$1" && git add . && $git commit -qm "good $1" && echo "passes: $?"
-  hooks >../before
+  hooks >"../${PWD##*/}.before"
   echo "$1" >"bad$1" && git add . && { $git commit -qm "bad $1" || echo "does not pass: $?"; }
   $git commit --no-verify -qm "bad $1" && echo "not asked: $?"
-  hooks >../after
-  cmp ../before ../after >&2 || fail 'hooks were changed'
+  hooks >"../${PWD##*/}.after"
+  cmp "../${PWD##*/}.before" "../${PWD##*/}.after" >&2 || fail 'hooks were changed'
 }
 tell() {
   git init -q "$1"
@@ -76,14 +76,18 @@ tell() {
   git ls-files
   cd ..
 }
-rm -rf plain srt
-git=git
-tell plain >plain.out 2>plain.err
-[ -e "$OUT"/planted ] && [ -e plain/.git/hooks/post-merge ] && [ ! -e plain/.git/held ]
-rm "$OUT"/planted
-git='srt git'
-tell srt >srt.out 2>srt.err
-[ ! -e "$OUT"/planted ] || { echo planted; exit 1; }
+# Both at once, each with a folder of its own that no hook may write.
+story() {
+  git=$2
+  export OUT="$OUT/$1"
+  mkdir -p "$OUT"
+  tell "$1" >"$1.out" 2>"$1.err"
+}
+(story plain git) &
+(story srt 'srt git')
+wait $!
+[ -e "$OUT/plain/planted" ] && [ -e plain/.git/hooks/post-merge ] && [ ! -e plain/.git/held ]
+[ ! -e "$OUT/srt/planted" ] || { echo planted; exit 1; }
 [ ! -e srt/.git/hooks/post-merge ] || { echo planted a hook; exit 1; }
 echo "held: $(wc -l <srt/.git/held)"
 # Times, and what srt says once or of what was refused, are no difference.
