@@ -31,6 +31,7 @@ func pathRules(p *policy.Policy) []sandbox.PathRule {
 		}
 		if r.Glob {
 			rule.Path, rule.Match = r.Base, r.Match()
+			rule.Glob = strings.TrimPrefix(strings.TrimPrefix(r.Path, r.Base), "/")
 		}
 		rules = append(rules, rule)
 	}

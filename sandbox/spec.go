@@ -37,6 +37,10 @@ type PathRule struct {
 	// Match makes the rule a glob: it holds for the paths below Path that Match
 	// accepts, and all beneath those, as they are at the start.
 	Match func(path string) bool
+	// Glob is the pattern, of what follows Path and a slash, in which * stands for any
+	// characters but a slash, ** for any, **/ for any folders, ? for one character and [a-z]
+	// for one of a set: for systems that match at each access.
+	Glob string
 	// Cache marks a write root that is a tool's own store: it is not searched for
 	// protected names, and no placeholders are made in it.
 	Cache bool

@@ -49,7 +49,9 @@ quietly() {
 # A step is part of a condition, where set -e does nothing: hence the &&.
 vet() {
   go vet ./... ./testdata/probe/ ./testdata/bench/ ./testdata/drill/ ./testdata/picture/ &&
-    GOOS=darwin CGO_ENABLED=0 go build ./...
+    GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./... &&
+    GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build ./... &&
+    GOOS=darwin GOARCH=amd64 CGO_ENABLED=0 go build ./...
 }
 
 unit() {
