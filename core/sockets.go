@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/srt-sh/srt/core/config"
 	"github.com/srt-sh/srt/core/event"
 	"github.com/srt-sh/srt/core/policy"
@@ -33,9 +31,8 @@ func (e *engine) openSockets() error {
 			return err
 		}
 		e.sockets = append(e.sockets, place)
-		var stat unix.Stat_t
-		if unix.Lstat(place, &stat) == nil {
-			e.socketsThere = append(e.socketsThere, sandbox.Socket{Path: place, Dev: uint64(stat.Dev), Ino: stat.Ino}) //nolint:unconvert // not 64 bits everywhere
+		if socket, ok := sandbox.SocketAt(place); ok {
+			e.socketsThere = append(e.socketsThere, socket)
 		}
 		if what := wayOutOf(place); what != "" {
 			e.o.Warnf("network.allow_unix_sockets %q of %s: %s, so a command that reaches it can leave the sandbox", rule.Text, rule.Origin, what)

@@ -219,3 +219,12 @@ func processOf(thread int) int {
 	pid, _ := strconv.Atoi(text)
 	return pid
 }
+
+// SocketAt says what is at a path now, if there is something.
+func SocketAt(path string) (Socket, bool) {
+	var stat unix.Stat_t
+	if unix.Lstat(path, &stat) != nil {
+		return Socket{}, false
+	}
+	return Socket{Path: path, Dev: stat.Dev, Ino: stat.Ino}, true
+}
