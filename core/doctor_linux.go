@@ -54,7 +54,23 @@ func platform(ctx context.Context) []Measure {
 	}
 	measures = append(measures, trial(ctx)...)
 	measures = append(measures, hardLinks())
+	measures = append(measures, scriptMeasure())
 	return append(measures, limitMeasures()...)
+}
+
+// scriptMeasure says how scripts of packages would be kept in, see [ExecScript].
+func scriptMeasure() Measure {
+	m := Measure{Name: "inner wall for scripts"}
+	weaker, err := ScriptMeasures()
+	switch {
+	case err != nil:
+		m.Detail, m.Fix = err.Error(), "with srt hook npm, scripts do not run here"
+	case weaker != nil:
+		m.Weaker, m.Detail = true, strings.Join(weaker, "; ")
+	default:
+		m.OK, m.Detail = true, "Landlock"
+	}
+	return m
 }
 
 // hardLinks looks for files of the current folder that have a name elsewhere, as

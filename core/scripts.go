@@ -96,6 +96,8 @@ func (e *engine) scripts(env *environment) error {
 					env.set(name, shell)
 				}
 			}
+			// npm reads either case.
+			env.remove(func(name string) bool { return name == "NPM_CONFIG_SCRIPT_SHELL" || name == "PNPM_CONFIG_SCRIPT_SHELL" })
 		}
 	}
 	if !slices.ContainsFunc(ScriptVariables(), func(name string) bool { return filepath.Base(env.get(name)) == ScriptShell }) {

@@ -90,6 +90,13 @@ func (n Npm) Told(environ []string) bool {
 // where nothing else holds it, and then, as the script of a dependency, in a sandbox that
 // would let it.
 func (n Npm) Try(ctx context.Context, tool string, environ []string) error {
+	// What is blocked here is nothing to tell the user of later.
+	state, err := os.MkdirTemp("", "srt-probe-")
+	if err != nil {
+		return fmt.Errorf("making a folder to try the guard in: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(state) }()
+	environ = append(slices.Clone(environ), "XDG_STATE_HOME="+state)
 	alone := Probe{Environ: environ, Prepare: func(work, write string) ([]string, error) {
 		return []string{tool, "run", "probe"}, writePackage(work, write)
 	}}
