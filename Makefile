@@ -9,6 +9,9 @@ GOLANGCI      := v2.15.0
 LINTER        := $(CURDIR)/.bin/golangci-lint-$(GOLANGCI)
 FUZZTIME      ?= 30s
 
+# Package managers that the scripts about npm try: see scripts/npm-tools.sh.
+export SRT_NPM_TOOLS ?= $(if $(filter 0,$(shell id -u)),/var/cache,$(HOME)/.cache)/srt-npm-tools
+
 # A checkout that belongs to someone else has no version that git would tell.
 BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -ldflags='-s -w'

@@ -4,16 +4,14 @@
 #
 # usage: scripts/npm-tools.sh
 #
-# They are in $SRT_NPM_TOOLS, /var/cache/srt-npm-tools for root. What cannot be fetched is
-# named, and the scripts about it skip.
+# They are in $SRT_NPM_TOOLS, as the Makefile has it. What cannot be fetched is named, and
+# the scripts about it skip.
 set -euo pipefail
 
 tools=(npm12=npm@12.2.2 pnpm10=pnpm@10.34.9 pnpm=pnpm@12.21.0 yarn1=yarn@1.22.22
   yarn=@yarnpkg/cli-dist@4.18.1 bun=bun@1.4.5)
 
-default=/var/cache/srt-npm-tools
-((EUID == 0)) || default=${XDG_CACHE_HOME:-$HOME/.cache}/srt-npm-tools
-dir=${SRT_NPM_TOOLS:-$default}
+dir=${SRT_NPM_TOOLS:-/var/cache/srt-npm-tools}
 
 for tool in "${tools[@]}"; do
   name=${tool%%=*} spec=${tool#*=}
