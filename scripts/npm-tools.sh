@@ -19,7 +19,7 @@ for tool in "${tools[@]}"; do
   rm -rf "${dir:?}/$name"
   mkdir -p "$dir/$name"
   echo "installing $spec"
-  if timeout 300 npm install --prefix "$dir/$name" --no-audit --no-fund --no-package-lock --silent "$spec"; then
+  if timeout 300 npm install --prefix "$dir/$name" --no-audit --no-fund --no-package-lock --silent --fetch-retries 0 "$spec"; then
     echo "$spec" >"$dir/$name/spec"
     chmod -R a+rX "$dir/$name"
   else
