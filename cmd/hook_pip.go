@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/srt-sh/srt/core"
+	"github.com/srt-sh/srt/core/event"
 	"github.com/srt-sh/srt/hooks"
 )
 
@@ -113,4 +114,13 @@ func (t streams) failBuild(err error) int {
 		return t.fail(usageError{text: err.Error(), hint: hintBuildWall})
 	}
 	return t.fail(err)
+}
+
+// telling are the events that tell something: that a pip behind another preset does not
+// read what the guard alone has put into pip's settings does not.
+func telling(events []event.Event) []event.Event {
+	home, _, _ := core.Options{}.Roots()
+	return slices.DeleteFunc(events, func(e event.Event) bool {
+		return e.Kind == event.Read && filepath.Base(e.Target) == "pip.conf" && hooks.OnlyGuard(e.Target, home, os.Getenv)
+	})
 }

@@ -57,6 +57,7 @@ func (t streams) runWith(o core.Options, where string, once bool) int {
 		}
 		return t.fail(err)
 	}
+	report.Events = telling(report.Events)
 	if len(report.Events) > 0 || report.Dropped > 0 {
 		t.summary(report, where, once)
 	}

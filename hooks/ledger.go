@@ -100,6 +100,7 @@ type Plan struct {
 	ledger  Ledger
 	entries []Entry // what the ledger says afterwards
 	was     []Entry
+	others  []Entry // of other ledgers
 	files   []*fence.Change
 	links   []link
 	gone    []Entry // whose folders may be empty now
@@ -124,6 +125,28 @@ func (l Ledger) Entries() ([]Entry, error) {
 	return entries, nil
 }
 
+// others are the entries of the ledgers beside this one.
+func (l Ledger) others() ([]Entry, error) {
+	dir := filepath.Dir(l.File)
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err //nolint:wrapcheck // names the folder
+	}
+	var out []Entry
+	for _, file := range files {
+		name := filepath.Join(dir, file.Name())
+		if name == l.File || filepath.Ext(name) != ".json" {
+			continue
+		}
+		entries, err := Ledger{name}.Entries()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, entries...)
+	}
+	return out, nil
+}
+
 // Install plans that the files say what want says and, of what was written before,
 // nothing else.
 func (l Ledger) Install(want []Entry) (*Plan, error) {
@@ -132,6 +155,9 @@ func (l Ledger) Install(want []Entry) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{ledger: l, was: was}
+	if p.others, err = l.others(); err != nil {
+		return nil, err
+	}
 	for i := range was {
 		if !slices.ContainsFunc(want, func(e Entry) bool { return e.same(&was[i]) }) {
 			if err := p.remove(was[i]); err != nil {
@@ -216,7 +242,9 @@ func (p *Plan) add(e Entry, old *Entry) (err error) {
 	}
 	if old == nil {
 		e.Folder = missingFolder(filepath.Dir(e.File))
+		p.inherit(&e)
 	}
+	made := e.Made
 	written := false
 	switch e.Kind {
 	case KindBlock:
@@ -229,11 +257,22 @@ func (p *Plan) add(e Entry, old *Entry) (err error) {
 		err = fmt.Errorf("bug: no entry is of the kind %q", e.Kind)
 	}
 	if written {
+		e.Made = e.Made || made
 		p.entries = append(p.entries, e)
 	} else if old != nil {
 		p.entries = append(p.entries, *old)
 	}
 	return err
+}
+
+// inherit takes over what another ledger has made: who is uninstalled last removes it.
+func (p *Plan) inherit(e *Entry) {
+	for _, o := range p.others {
+		e.Made = e.Made || o.Made && o.File == e.File
+		if o.Folder != "" && strings.HasPrefix(e.File, o.Folder+"/") && (e.Folder == "" || len(o.Folder) < len(e.Folder)) {
+			e.Folder = o.Folder
+		}
+	}
 }
 
 func (p *Plan) addBlock(e, old *Entry) (bool, error) {

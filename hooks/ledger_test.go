@@ -134,6 +134,29 @@ func TestLedgerRestores(t *testing.T) {
 	}
 }
 
+// Two ledgers that write the same new file leave nothing, whichever goes first.
+func TestLedgerShared(t *testing.T) {
+	for _, first := range []string{"a", "b"} {
+		w := newLedgerWorld(t, nil)
+		ledgers := map[string]Ledger{}
+		for _, tool := range []string{"a", "b"} {
+			ledgers[tool] = LedgerOf(tool, w.dir, func(string) string { return "" })
+			e := w.block("new/file", "x", "")
+			e.Name += " " + tool
+			link := Entry{Kind: KindLink, File: filepath.Join(w.dir, "new", "links", tool), Text: "/srt"}
+			w.apply(ledgers[tool].Install([]Entry{e, link}))
+		}
+		w.apply(ledgers[first].Uninstall())
+		if !strings.Contains(w.get("new/file"), "x") {
+			t.Errorf("what is left is %q", w.get("new/file"))
+		}
+		w.apply(ledgers[map[string]string{"a": "b", "b": "a"}[first]].Uninstall())
+		if _, err := os.Lstat(filepath.Join(w.dir, "new")); err == nil {
+			t.Errorf("with %s first, there is still %q", first, w.get("new/file"))
+		}
+	}
+}
+
 // What somebody has changed stays as it is.
 func TestLedgerLeaves(t *testing.T) {
 	w := newLedgerWorld(t, map[string]string{"a": "one\n", "b": "[global]\n", "c": "x\n", "git": ""})

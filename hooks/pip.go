@@ -121,3 +121,20 @@ func PlainPip(argv []string) bool {
 	return strings.HasPrefix(name, "pip") && name != "pipx" &&
 		!slices.ContainsFunc(argv[1:], func(w string) bool { return strings.HasPrefix(w, "--py") })
 }
+
+// OnlyGuard reports whether a file is the user's configuration of pip and there for the
+// guard alone: that it is hidden from what is not pip keeps nothing from anybody.
+func OnlyGuard(file, home string, getenv func(string) string) bool {
+	if file != pipConf(home, getenv) {
+		return false
+	}
+	c, err := fence.Read(file)
+	if err != nil {
+		return false
+	}
+	e := Entry{
+		Name: Guard{Tool: "pip"}.mark(), Text: "python = " + filepath.Join(Dir(home, getenv), PipPython),
+		Under: "[global]", Header: true,
+	}
+	return c.Cut(e.block()) && c.New == ""
+}
