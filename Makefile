@@ -16,7 +16,7 @@ export SRT_NPM_TOOLS ?= $(if $(filter 0,$(shell id -u)),/var/cache,$(HOME)/.cach
 BUILDVCS := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -ldflags='-s -w'
 
-.PHONY: build demo picture test test-escapes docs drill test-short bench fuzz lint fmt install uninstall clean deps
+.PHONY: build demo picture test test-escapes docs drill test-short bench fuzz lint fmt install otlp uninstall clean deps
 
 build: srt
 
@@ -90,7 +90,13 @@ $(LINTER):
 install: srt
 	./install.sh --prefix "$(PREFIX)" ./srt
 
+# The program that srt events export sends with.
+otlp:
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -ldflags='-s -w' -o .bin/srt-otlp ./cmd/srt-otlp
+	install -D -m 755 .bin/srt-otlp "$(PREFIX)/bin/srt-otlp"
+
 uninstall:
+	rm -f "$(PREFIX)/bin/srt-otlp"
 	./install.sh --prefix "$(PREFIX)" --uninstall
 
 deps:

@@ -29,6 +29,7 @@ type tree struct {
 	Why        whyVerb        `cmd:"" help:"Explain why something is blocked or allowed."`
 	Allow      allowVerb      `cmd:"" help:"Allow what was blocked."`
 	Learn      learnVerb      `cmd:"" help:"Run a command, and propose the rules that it needs."`
+	Events     eventsVerb     `cmd:"" help:"Send what was blocked elsewhere."`
 	Doctor     doctorVerb     `cmd:"" help:"Try out what this system can enforce."`
 	Config     configVerb     `cmd:"" help:"Show and check settings."`
 	Trust      trustVerb      `cmd:"" help:"Let the settings that a repository brings along open what they ask for."`

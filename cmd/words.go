@@ -435,6 +435,10 @@ a program.
 		verb += " NAME"
 	case "why":
 		verb = "why [OPTION]… [N|PATH|HOST] [-- COMMAND [WORD]…]"
+	case "events":
+		verb = "events export --otlp URL [--since TIME] [--follow]"
+	case "events export":
+		verb += " --otlp URL [--since TIME] [--follow]"
 	case "learn":
 		verb = "learn [OPTION]… [--output FILE] [--write] [--yes] [--] COMMAND [WORD]…"
 	case "allow":

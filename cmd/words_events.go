@@ -123,3 +123,8 @@ func cleanJSON(line string) string {
 	}
 	return b.String()
 }
+
+const (
+	sayNoExporter = "sending needs the program srt-otlp, which is neither beside srt nor on the PATH"
+	hintExporter  = "make otlp in a checkout of srt installs it"
+)

@@ -21,7 +21,7 @@ _srt() {
             [[ ${COMP_WORDS[i]-} == = ]] && ((++i))
             ;;
         -*) ;;
-        run | route | git | init | install | uninstall | status | hook | explain | violations | why | allow | learn | doctor | config | trust | untrust | preset | version | completion)
+        run | route | git | init | install | uninstall | status | hook | explain | violations | why | allow | learn | events | doctor | config | trust | untrust | preset | version | completion)
             [[ -n $verb ]] && break
             verb=$word
             if [[ $verb == route ]]; then
@@ -81,7 +81,7 @@ _srt() {
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -z $verb ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'run route git init install uninstall status hook explain violations why allow learn doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'run route git init install uninstall status hook explain violations why allow learn events doctor config trust untrust preset version completion' -- "$current"; compgen -c -- "$current")
     else
         _srt_command "$COMP_CWORD"
     fi
@@ -116,6 +116,7 @@ _srt_verb() {
     if ((COMP_CWORD == at)); then
         case $verb in
         doctor) words='--json' ;;
+        events) words='export --otlp --since --follow' ;;
         learn) words='--output --write --yes' ;;
         allow) words='--last --user --project --once --yes --dry-run --force' ;;
         why) words='--json' ;;

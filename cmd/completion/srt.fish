@@ -60,7 +60,7 @@ end
 function __srt_command
     set -l words (__srt_words)
     test (count $words) -gt 0; or return 1
-    contains -- $words[1] init install uninstall status violations why allow learn hook doctor config trust untrust preset version completion; and return 1
+    contains -- $words[1] init install uninstall status violations why allow learn events hook doctor config trust untrust preset version completion; and return 1
     return 0
 end
 
@@ -100,6 +100,7 @@ complete -c srt -n __srt_first -a violations -d 'List what was blocked'
 complete -c srt -n __srt_first -a why -d 'Explain why something is blocked or allowed'
 complete -c srt -n __srt_first -a allow -d 'Allow what was blocked'
 complete -c srt -n __srt_first -a learn -d 'Run a command, and propose the rules that it needs'
+complete -c srt -n __srt_first -a events -d 'Send what was blocked elsewhere'
 complete -c srt -n __srt_first -a doctor -d 'Try out what this system can enforce'
 complete -c srt -n __srt_first -a config -d 'Show and check settings'
 complete -c srt -n __srt_first -a trust -d 'Let the settings of a repository open what they ask for'
@@ -141,6 +142,10 @@ complete -c srt -n '__srt_after allow' -l force -d 'Also what should not be open
 complete -c srt -n '__srt_after learn' -l output -x -d 'Write the rules to a file'
 complete -c srt -n '__srt_after learn' -l write -d 'Write them to .srt.toml'
 complete -c srt -n '__srt_after learn' -l yes -d 'Do not ask'
+complete -c srt -n '__srt_after events export' -l otlp -x -d 'The collector'
+complete -c srt -n '__srt_after events export' -l since -x -d 'Only since a time'
+complete -c srt -n '__srt_after events export' -l follow -d 'Go on'
+complete -c srt -n '__srt_after events' -a export
 complete -c srt -n '__srt_after config' -a 'show check path schema'
 complete -c srt -n '__srt_after config show' -l origin -d 'Add where each entry was written'
 complete -c srt -n '__srt_after config check' -F

@@ -47,6 +47,7 @@ _srt() {
       'why:explain why something is blocked or allowed'
       'allow:allow what was blocked'
       'learn:run a command, and propose the rules that it needs'
+      'events:send what was blocked elsewhere'
       'doctor:try out what this system can enforce'
       'config:show and check settings'
       'trust:let the settings of a repository open what they ask for'
@@ -63,6 +64,9 @@ _srt() {
     explain) _arguments -S -A '-*' $globals $rules '--json[print JSON]' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     route) _arguments -S -A '-*' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     doctor) _arguments '--json[print JSON]' ;;
+    events)
+      _arguments '1:verb:(export)' '--otlp=[the collector]:value: ' '--since=[only since a time]:value: ' '--follow[go on]'
+      ;;
     learn)
       _arguments '--output=[write the rules to a file]:value: ' '--write[write them to .srt.toml]' '--yes[do not ask]'
       ;;

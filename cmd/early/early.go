@@ -13,7 +13,7 @@ import (
 
 // Verbs are the words that mean something to srt in first place, in the order of its
 // help. Those but run start no sandbox, or look first.
-var Verbs = [...]string{"run", "route", "git", "init", "install", "uninstall", "status", "hook", "explain", "violations", "why", "allow", "learn", "doctor", "config", "trust", "untrust", "preset", "version", "completion", "ssh-proxy"} //nolint:gochecknoglobals // a constant
+var Verbs = [...]string{"run", "route", "git", "init", "install", "uninstall", "status", "hook", "explain", "violations", "why", "allow", "learn", "events", "doctor", "config", "trust", "untrust", "preset", "version", "completion", "ssh-proxy"} //nolint:gochecknoglobals // a constant
 
 // ports are those of the proxies inside, as core has them: with others there would be
 // no gain.
