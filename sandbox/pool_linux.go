@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"errors"
-	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -17,32 +16,41 @@ import (
 // goes back to where it was. If something stands there by then, it stays in the pool,
 // from which nothing is ever removed.
 type pool struct {
-	dir  string
-	fd   int // -1: there is none
-	next int // the first slot that may do
+	state int // the folder that it lies in; -1: none, or a link that somebody put there
+	fd    int // -1: there is none
+	next  int // the first slot that may do
 }
 
 // poolSize is more than a run in an empty folder makes.
 const poolSize = 16
 
+const (
+	poolName  = "folders"
+	poolFlags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+)
+
 // openPool opens the pool beside the journals, if there is one.
 func openPool(stateDir string) *pool {
-	p := &pool{dir: filepath.Join(stateDir, "folders")}
-	p.open()
+	p := &pool{state: -1, fd: -1}
+	if state, err := unix.Open(stateDir, poolFlags, 0); err == nil {
+		p.state = state
+		p.open()
+	}
 	return p
 }
 
 func (p *pool) open() {
-	var err error
-	if p.fd, err = unix.Open(p.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err != nil {
-		p.fd = -1
+	if fd, err := unix.Openat(p.state, poolName, poolFlags, 0); err == nil {
+		p.fd = fd
 	}
 }
 
 func (p *pool) close() {
-	if p.fd >= 0 {
-		_ = unix.Close(p.fd)
-		p.fd = -1
+	for _, fd := range []*int{&p.fd, &p.state} {
+		if *fd >= 0 {
+			_ = unix.Close(*fd)
+			*fd = -1
+		}
 	}
 }
 
@@ -74,10 +82,7 @@ func (p *pool) put(at node, folder int) bool {
 	if folder < 0 || !isEmpty(folder) {
 		return false
 	}
-	if p.fd < 0 {
-		if err := unix.Mkdir(p.dir, 0o700); err != nil {
-			return false
-		}
+	if p.fd < 0 && p.state >= 0 && unix.Mkdirat(p.state, poolName, 0o700) == nil {
 		p.open()
 	}
 	for ; p.fd >= 0 && p.next < poolSize; p.next++ {
