@@ -15,8 +15,9 @@ import (
 
 type explainVerb struct {
 	ruleFlags
-	JSON    bool     `help:"Print JSON."`
-	Command []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The command and its words."`
+	JSON     bool     `xor:"form" help:"Print JSON."`
+	Seatbelt bool     `xor:"form" help:"Print the profile for macOS's sandbox-exec instead."`
+	Command  []string `arg:"" optional:"" passthrough:"partial" name:"command" help:"The command and its words."`
 }
 
 // Run shows what a run would do.
@@ -29,6 +30,14 @@ func (v *explainVerb) Run(t streams, c *tree) error {
 		return usageError{text: sayEmptyValue("--settings")}
 	}
 	o := t.options(&line)
+	if v.Seatbelt {
+		profile, err := core.Seatbelt(o)
+		if err != nil {
+			return err //nolint:wrapcheck // says what it means
+		}
+		t.text(profile)
+		return nil
+	}
 	x, err := core.Explain(o)
 	if err != nil {
 		return err //nolint:wrapcheck // says what it means

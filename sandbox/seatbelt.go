@@ -296,7 +296,7 @@ func (s *seatbelt) mount(m Mount) {
 	s.line("; %s: %s", m.Kind, comment(m.Reason))
 	switch m.Kind {
 	case stage.Writable, stage.Private:
-		s.line("(allow file-read* file-write* (subpath %s))", s.quote(m.Path))
+		s.line("(allow file-read* file-write*%s)", s.opened(m.Path))
 		if m.Dir {
 			// Moved into another root it would lose what is denied in it.
 			s.line("(deny file-write-create file-write-unlink%s%s)", s.denied(m.Path, true), s.tag)
@@ -304,12 +304,21 @@ func (s *seatbelt) mount(m Mount) {
 	case stage.ReadOnly:
 		s.line("(deny file-write*%s%s)", s.denied(m.Path, false), s.tag)
 		if m.Reveal {
-			s.line("(allow file-read* (subpath %s))", s.quote(m.Path))
+			s.line("(allow file-read*%s)", s.opened(m.Path))
 		}
 	case stage.HideDir, stage.HideFile:
 		s.line("(deny file-read* file-write*%s%s)", s.denied(m.Path, false), s.tag)
 	case stage.Pin:
 	}
+}
+
+// opened gives the filters that match a path and all beneath it, and no more.
+func (s *seatbelt) opened(path string) string {
+	var filters strings.Builder
+	for _, name := range spellings(path) {
+		filters.WriteString(" (subpath " + s.quote(name) + ")")
+	}
+	return filters.String()
 }
 
 // shownWays shows that the folders are there which lead from a hidden one to what is open

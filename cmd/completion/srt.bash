@@ -31,7 +31,7 @@ _srt() {
             fi
             [[ $verb == run || $verb == explain ]] || break
             options+=" $rules"
-            [[ $verb == explain ]] && options+=' --json'
+            [[ $verb == explain ]] && options+=' --json --seatbelt'
             ;;
         *) break ;;
         esac

@@ -122,6 +122,7 @@ complete -c srt -n __srt_rules -l allow-weaker -x -a limits -d 'Accept a weaker 
 complete -c srt -n __srt_rules -l no-project -d 'Leave out what the repository brings along'
 complete -c srt -n __srt_rules -l yes -d 'Let . be writable even if it is the home folder'
 complete -c srt -n '__srt_after explain' -l json -d 'Print JSON'
+complete -c srt -n '__srt_after explain' -l seatbelt -d 'Print the profile for macOS'
 complete -c srt -n '__srt_after doctor' -l json -d 'Print JSON'
 complete -c srt -n '__srt_after violations' -l follow -d 'Go on with what is blocked'
 complete -c srt -n '__srt_after violations' -l json -d 'Print JSON'

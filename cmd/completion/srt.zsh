@@ -61,7 +61,7 @@ _srt() {
   rest)
     case $words[1] in
     run) _arguments -S -A '-*' $globals $rules '(-):command:_command_names -e' '*::words:_srt_command' ;;
-    explain) _arguments -S -A '-*' $globals $rules '--json[print JSON]' '(-):command:_command_names -e' '*::words:_srt_command' ;;
+    explain) _arguments -S -A '-*' $globals $rules '--json[print JSON]' '--seatbelt[print the profile for macOS]' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     route) _arguments -S -A '-*' '(-):command:_command_names -e' '*::words:_srt_command' ;;
     doctor) _arguments '--json[print JSON]' ;;
     events)
