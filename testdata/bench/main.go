@@ -107,7 +107,7 @@ func installed(binary, dir string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "srt")
-	return path, os.WriteFile(path, data, 0o700) //nolint:gosec // a program
+	return path, os.WriteFile(path, data, 0o700)
 }
 
 // row prints a line of the table.
