@@ -29,8 +29,12 @@ func (t streams) script(words []string) int {
 // failScript says why a script did not run.
 func (t streams) failScript(err error) int {
 	if errors.Is(err, core.ErrScriptWall) {
+		hint := hintScriptWall
+		if errors.Is(err, core.ErrScriptFolder) {
+			hint = hintScriptFolder
+		}
 		event := os.Getenv("npm_lifecycle_event")
-		return t.fail(usageError{text: sayScriptWall(event, err), hint: hintScriptWall})
+		return t.fail(usageError{text: sayScriptWall(event, err), hint: hint})
 	}
 	return t.fail(err)
 }

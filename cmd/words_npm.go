@@ -11,7 +11,8 @@ import (
 
 // What srt says of npm and the scripts that it starts.
 const (
-	hintScriptWall = "srt hook npm status shows what this system can do; srt hook npm uninstall goes without"
+	hintScriptWall   = "srt hook npm status shows what this system can do; srt hook npm uninstall goes without"
+	hintScriptFolder = "no honest package does that: look at the one that it lies in"
 
 	askNpmInstall      = "write this?"
 	askNpmUninstall    = "take this out?"

@@ -57,6 +57,7 @@ type scriptOrder struct {
 	Write   []string `json:"write,omitempty"`   // what the scripts of all packages may
 	Secrets []string `json:"secrets,omitempty"` // variables that hold a registry's credentials
 	Shell   string   `json:"shell,omitempty"`   // the one that npm's settings name
+	Node    string   `json:"node,omitempty"`    // options of node that the project's settings name
 	Temp    string   `json:"temp,omitempty"`    // the private folder of the run, with files of npm's
 	Token   string   `json:"token,omitempty"`   // of the proxy, which scripts do not get
 	Open    bool     `json:"open,omitempty"`    // files have no rules at all
@@ -110,6 +111,7 @@ func (e *engine) scripts(env *environment) error {
 	}
 	files := npmFiles(e.o.Home, e.o.Dir, env.get, readSmall)
 	order.Shell = scriptShellOf(files)
+	order.Node = e.nodeOptions(env, files)
 	for _, r := range e.spec.Rules {
 		if r.Op == sandbox.AllowWrite && !r.Cache && r.Match == nil && !slices.Contains(order.Roots, r.Path) {
 			order.Roots = append(order.Roots, r.Path)
@@ -208,28 +210,66 @@ func secretVariables(env *environment, files []npmFile, secrets []string) []stri
 	return out
 }
 
+// noNodeOptions are options of node that change nothing: npm passes over a variable with
+// nothing in it.
+const noNodeOptions = "--stack-trace-limit=10"
+
+// nodeOptions keeps options that a project names, such as --require, to its scripts, and
+// returns them: npm would hand them to another npm as well, which it starts in the clone
+// of a git dependency. The same goes for those that the clone's own .npmrc names, and for
+// the git that npm runs there.
+func (e *engine) nodeOptions(env *environment, files []npmFile) string {
+	if !slices.Contains(e.parts, "npm") {
+		return ""
+	}
+	pin := func(key, value string) bool {
+		name := "npm_config_" + strings.ReplaceAll(key, "-", "_")
+		if env.get(name) != "" || env.get(strings.ToUpper(name)) != "" {
+			return false // the caller's word, which beats files
+		}
+		env.set(name, value)
+		return true
+	}
+	pin("git", userSetting(files, "git", "git"))
+	options := env.get("NODE_OPTIONS")
+	if options == "" {
+		options = noNodeOptions
+	}
+	if !pin("node-options", userSetting(files, "node-options", options)) {
+		return ""
+	}
+	for _, f := range slices.Backward(files) {
+		if v := f.get("node-options"); f.project && v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// userSetting is what files of the user or the machine say of a key.
+func userSetting(files []npmFile, key, otherwise string) string {
+	for _, f := range slices.Backward(files) {
+		if v := f.get(key); !f.project && v != "" {
+			return v
+		}
+	}
+	return otherwise
+}
+
 // correct puts settings of the project back that would have npm run something of the
 // project's by itself, and tells of what it cannot put back.
 func (e *engine) correct(env *environment, files []npmFile) {
-	user := func(key, otherwise string) string {
-		for _, f := range slices.Backward(files) {
-			if v := f.get(key); !f.project && v != "" {
-				return v
-			}
-		}
-		return otherwise
-	}
 	for _, u := range append(undoings(files), workspaceUndoings(e.o.Dir, e.o.Home, readSmall)...) {
 		key, _, _ := strings.Cut(u.Text, " ")
 		var names []string
 		value := ""
 		switch {
 		case key == "git":
-			names, value = []string{"npm_config_git"}, user("git", "git")
+			names, value = []string{"npm_config_git"}, userSetting(files, "git", "git")
 		case key == "shell-emulator":
 			names, value = []string{"npm_config_shell_emulator"}, "false"
 		case u.Held:
-			names, value = []string{"npm_config_init_module"}, user("init-module", filepath.Join(e.o.Home, ".npm-init.js"))
+			names, value = []string{"npm_config_init_module"}, userSetting(files, "init-module", filepath.Join(e.o.Home, ".npm-init.js"))
 		case !slices.Contains(e.parts, "pnpm"):
 			continue
 		}
@@ -275,7 +315,7 @@ func (s *scriptOrder) scriptPlaces(dir, prefix string) (places []string, depende
 		return []string{dir}, true
 	}
 	for _, root := range s.Roots {
-		if dir == root || strings.HasPrefix(dir, strings.TrimSuffix(root, "/")+"/") {
+		if beneath(dir, root) {
 			return s.Roots, false
 		}
 	}
@@ -283,6 +323,44 @@ func (s *scriptOrder) scriptPlaces(dir, prefix string) (places []string, depende
 		return []string{filepath.Clean(prefix)}, false
 	}
 	return []string{dir}, false
+}
+
+// checkFolder refuses a script that does not start in the folder of its package. A
+// package may put a link in the place of one that lies within its own folder, and the
+// script of that one would start where the link leads, with the rights of that place.
+func (s *scriptOrder) checkFolder(dir string, environ []string) error {
+	file, _ := lookupEnv(environ, "npm_package_json")
+	if !filepath.IsAbs(file) {
+		return nil // a tool that does not say
+	}
+	meant := filepath.Dir(filepath.Clean(file))
+	// What no package can replace: the folder that npm works in, or that of node_modules.
+	base, _, nested := strings.Cut(meant, "/node_modules/")
+	prefix, _ := lookupEnv(environ, "npm_config_local_prefix")
+	if filepath.IsAbs(prefix) && beneath(meant, filepath.Clean(prefix)) {
+		base = filepath.Clean(prefix)
+	}
+	top, err := filepath.EvalSymlinks(base)
+	if err != nil {
+		return err //nolint:wrapcheck // names the folder
+	}
+	// What such a script starts elsewhere by another tool still has its variable.
+	folder := filepath.Join(top, strings.TrimPrefix(meant, base))
+	if beneath(dir, folder) {
+		return nil
+	}
+	within := func(p string) bool {
+		return slices.ContainsFunc(s.Roots, func(root string) bool { return beneath(p, root) })
+	}
+	if !nested && within(folder) && within(dir) && !slices.Contains(strings.Split(dir, "/"), "node_modules") {
+		return nil // a workspace that is a link, of a project whose scripts may write both
+	}
+	return fmt.Errorf("%w: it started in %q, and its package is %q", ErrScriptFolder, dir, folder)
+}
+
+// beneath reports whether a path is another one or lies beneath it.
+func beneath(p, top string) bool {
+	return p == top || strings.HasPrefix(p, strings.TrimSuffix(top, "/")+"/")
 }
 
 // scriptEnv is the environment of a script: that of the tool without credentials, with
@@ -304,6 +382,8 @@ func (s *scriptOrder) scriptEnv(environ []string, temp string) []string {
 			continue
 		case strings.EqualFold(name, "npm_config_cache"):
 			continue
+		case (name == "NODE_OPTIONS" || name == "npm_config_node_options") && (s.Node != "" || value == noNodeOptions):
+			continue
 		case own != "" && strings.Contains(value, token):
 			value = strings.ReplaceAll(value, "//srt:"+token, "//"+scriptUser+":"+own)
 			value = strings.ReplaceAll(value, "srt:"+token, scriptUser+":"+own)
@@ -312,6 +392,9 @@ func (s *scriptOrder) scriptEnv(environ []string, temp string) []string {
 			entry = name + "=" + scriptUser
 		}
 		out = append(out, entry)
+	}
+	if s.Node != "" {
+		out = append(out, "NODE_OPTIONS="+s.Node, "npm_config_node_options="+s.Node)
 	}
 	next := *s
 	next.Token = ""
@@ -362,6 +445,9 @@ func readScriptOrder(environ []string) (scriptOrder, error) {
 // ErrScriptWall says that a script was not started, since it could not be kept in.
 var ErrScriptWall = errors.New("the script did not run")
 
+// ErrScriptFolder says that a link stood where the folder of its package should be.
+var ErrScriptFolder = errors.New("a link has taken the place of its folder")
+
 // ExecScript becomes the shell of a script, with arguments as npm gives them to the
 // shell, behind an inner wall: it may write its package and a temporary folder, and has
 // neither credentials nor, unless the settings say so, a network. It is for a process
@@ -376,8 +462,14 @@ func ExecScript(args []string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrScriptWall, err)
 	}
+	if err := order.checkFolder(dir, environ); err != nil {
+		return fmt.Errorf("%w: %w", ErrScriptWall, err)
+	}
 	prefix, _ := lookupEnv(environ, "npm_config_local_prefix")
 	places, dependency := order.scriptPlaces(dir, prefix)
+	if len(places) == 1 && places[0] == dir {
+		places = []string{"."} // what lies at its path could be a link by now
+	}
 	temp, err := order.scriptTemp(environ, dependency)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrScriptWall, err)
@@ -445,6 +537,9 @@ func ScriptRun(o Options, args []string) (Options, error) {
 	get := func(name string) string { return getenv(o.Environ, name) }
 	files := npmFiles(home, dir, get, readSmall)
 	order := scriptOrder{Shell: scriptShellOf(files)}
+	if err := order.checkFolder(dir, o.Environ); err != nil {
+		return o, fmt.Errorf("%w: %w", ErrScriptWall, err)
+	}
 	env := newEnvironment(o.Environ)
 	var secrets []string
 	for _, f := range files {

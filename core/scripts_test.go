@@ -3,6 +3,8 @@ package core
 import (
 	"encoding/json"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +59,56 @@ func FuzzParseNpmrc(f *testing.F) {
 			t.Errorf("%q: %q, then %q", text, rc.secrets, again.secrets)
 		}
 	})
+}
+
+// A script starts in the folder of its package, or beneath it, however the way there is
+// spelled.
+func TestCheckFolder(t *testing.T) {
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"w/node_modules/a/node_modules/b", "w/packages/p", "w/shared", "clone/ws", "else"} {
+		if err := os.MkdirAll(filepath.Join(top, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("w", filepath.Join(top, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s := scriptOrder{Roots: []string{top + "/w"}}
+	for _, c := range []struct {
+		pkg, prefix, dir string
+		ok               bool
+	}{
+		{"/w", "/w", "/w", true},
+		{"/w/node_modules/a", "/w", "/w/node_modules/a", true},
+		{"/link/node_modules/a", "/link", "/w/node_modules/a", true},
+		{"/link/node_modules/a", "", "/w/node_modules/a", true},
+		{"/link/packages/p", "", "/w/packages/p", true},
+		{"/w", "/w", "/w/packages/p", true},
+		{"/w/packages/x", "/w", "/w/shared", true},
+		{"/w/node_modules/a/node_modules/b", "/w", "/w", false},
+		{"/w/node_modules/a/node_modules/b", "", "/w", false},
+		{"/w/node_modules/a/node_modules/b", "/w", "/w/node_modules/a", false},
+		{"/w/node_modules/a/node_modules/b", "/w", "/w/node_modules/sibling", false},
+		{"/w/node_modules/a/node_modules/b", "/w", "/else", false},
+		{"/w/packages/x", "/w", "/w/node_modules/sibling", false},
+		{"/w/packages/x", "/w", "/else", false},
+		{"/clone/ws", "/clone", "/w", false},
+		{"/nowhere/node_modules/a", "", "/w", false},
+	} {
+		environ := []string{"npm_package_json=" + top + c.pkg + "/package.json"}
+		if c.prefix != "" {
+			environ = append(environ, "npm_config_local_prefix="+top+c.prefix)
+		}
+		if err := s.checkFolder(top+c.dir, environ); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if err := s.checkFolder("/w", nil); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestScriptPlaces(t *testing.T) {
