@@ -88,7 +88,9 @@ func TestExport(t *testing.T) {
 
 func TestExportFails(t *testing.T) {
 	r := newReceiver(t)
+	r.mu.Lock()
 	r.status = http.StatusForbidden
+	r.mu.Unlock()
 	if _, err := export(t.Context(), r.URL, strings.NewReader(line)); err == nil {
 		t.Error("nothing is said of a collector that refuses")
 	}
@@ -129,10 +131,15 @@ func TestEventsExport(t *testing.T) {
 		cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}
 		return cmd.CombinedOutput()
 	}
-	if text, err := run(t.Context(), "events", "export", "--otlp", r.URL); err != nil || len(text) > 0 || len(r.records) != 5 || attributes(r.records[4])["srt.count"] != "5" {
+	text, err := run(t.Context(), "events", "export", "--otlp", r.URL)
+	r.mu.Lock()
+	if err != nil || len(text) > 0 || len(r.records) != 5 || attributes(r.records[4])["srt.count"] != "5" {
 		t.Errorf("%d received: %v\n%s", len(r.records), err, text)
 	}
+	r.mu.Unlock()
+	r.mu.Lock()
 	r.status = http.StatusForbidden
+	r.mu.Unlock()
 	if text, err := run(t.Context(), "events", "export", "--otlp", r.URL); err == nil || !strings.Contains(string(text), "srt: error: after 0 events: sending to ") {
 		t.Errorf("%v\n%s", err, text)
 	}
