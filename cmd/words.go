@@ -683,11 +683,13 @@ func summaryLines(events []event.Event) [][]event.Event {
 }
 
 func blockedLine(events []event.Event) string {
+	home, _, _ := core.Options{}.Roots() // without one, paths are told whole
 	e := events[0]
-	line := "srt: blocked " + string(e.Kind) + " " + e.Target
+	target := tilde(e.Target, home)
+	line := "srt: blocked " + string(e.Kind) + " " + target
 	switch e.Kind {
 	case event.Changed, event.Later:
-		line = "srt: changed " + e.Target
+		line = "srt: changed " + target
 	case event.Limit:
 		line = "srt: limit " + e.Target
 	case event.Write, event.Read:
@@ -697,7 +699,7 @@ func blockedLine(events []event.Event) string {
 	case event.Connect, event.Unix, event.More:
 	}
 	for _, other := range events[1:min(len(events), maxNames)] {
-		line += ", " + other.Target
+		line += ", " + tilde(other.Target, home)
 	}
 	if n := len(events) - maxNames; n > 0 {
 		line += fmt.Sprintf(" and %d more", n)
@@ -710,6 +712,14 @@ func blockedLine(events []event.Event) string {
 		line += fmt.Sprintf(" (%d times)", e.Count)
 	}
 	return line
+}
+
+// tilde spells a path in the home folder as users do; what is no path stays as it is.
+func tilde(target, home string) string {
+	if rest, ok := strings.CutPrefix(target, home+"/"); ok && home != "" && home != "/" {
+		return "~/" + rest
+	}
+	return target
 }
 
 func appendNew(list []string, entry string) []string {
