@@ -43,7 +43,7 @@ const (
 		"python -m build, python setup.py and uv, poetry, pdm, pipx by their full path or in front on the PATH, as in an active environment; sudo"
 	sayEachRecipe       = "each recipe of make by its full path: "
 	sayMakeNotCaught    = "make by its full path or with another PATH: install --recipes; sudo"
-	sayRecipesNotCaught = "recipes where the Makefile says override SHELL, SHELL is a word of the command, or MAKEFLAGS is taken away; $(file) and load, which make itself does; make by its full path: these but for --recipes; sudo"
+	sayRecipesNotCaught = "recipes where the Makefile says override SHELL, SHELL is a word of the command, or MAKEFLAGS is changed or taken away; $(file) and load, which make itself does; make by its full path: these but for --recipes; sudo"
 	hintPipPython       = "pip --python PYTHON takes another; srt hook pip uninstall takes it out of pip.conf and the environment"
 	hintBuildWall       = "without the password of an index in pip's settings builds need no wall"
 	hintRecipeShell     = "srt make puts all of make into a sandbox, where its shell is that of the Makefile; MAKEFLAGS= make runs it without srt"

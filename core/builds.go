@@ -41,7 +41,8 @@ type pipBoot struct {
 	Srt    string            `json:"srt"`
 	Wall   string            `json:"wall"`
 	Start  string            `json:"start"`
-	Order  string            `json:"order"` // a buildOrder
+	Order  string            `json:"order"`  // a buildOrder
+	Narrow string            `json:"narrow"` // one for what pip has unpacked
 }
 
 // buildOrder is what a run says about builds.
@@ -120,6 +121,13 @@ func (e *engine) builds(env *environment, self string) error {
 		return fmt.Errorf("bug: %w", err)
 	}
 	boot.Order = string(text)
+	// What was fetched has no business in the project, nor in the environment, where pip's
+	// own code is.
+	order.Write = []string{boot.Temp}
+	if text, err = json.Marshal(order); err != nil {
+		return fmt.Errorf("bug: %w", err)
+	}
+	boot.Narrow = string(text)
 	if text, err = json.Marshal(boot); err != nil {
 		return fmt.Errorf("bug: %w", err)
 	}

@@ -55,7 +55,11 @@ def start():
                 for name in env:
                     if name.startswith("PIP_"):
                         env[name] = secret.sub(r"\1", env[name])
-                env["SRT_BUILDS"] = boot["order"]
+                # pip knows where it has unpacked what; a link may be there by now. Before 23.1
+                # it has setup.py install write the environment.
+                place = os.path.abspath(os.fsdecode(kwargs.get("cwd") or "."))
+                fetched = place.startswith(boot["tmp"] + os.sep) and "install" not in args
+                env["SRT_BUILDS"] = boot["narrow" if fetched else "order"]
                 args = [boot["wall"], program] + args
                 kwargs["executable"] = boot["srt"]
             super().__init__(args, env=env, **kwargs)
