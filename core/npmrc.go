@@ -34,6 +34,12 @@ func credentialKey(key string) bool {
 	return false
 }
 
+// urlPassword reports whether a value is a URL with a password in it, as that of a
+// registry or of a proxy can have.
+func urlPassword(value string) bool {
+	return strings.Contains(value, "://") && strings.Contains(value, "@") && password().MatchString(value)
+}
+
 // parseNpmrc reads a file; what is malformed is passed over, as npm does.
 func parseNpmrc(text string) npmrc {
 	rc := npmrc{values: map[string]npmrcValue{}}
@@ -55,7 +61,7 @@ func parseNpmrc(text string) npmrc {
 			value = "true"
 		}
 		rc.values[key] = npmrcValue{value, n}
-		if !credentialKey(key) || value == "" {
+		if value == "" || !credentialKey(key) && !urlPassword(value) {
 			continue
 		}
 		names, literal := references(value)

@@ -80,6 +80,12 @@ func secretSetting(name string) bool {
 	return false
 }
 
+// npmSetting reports whether a variable is a setting of npm's or pnpm's.
+func npmSetting(name string) bool {
+	lower := strings.ToLower(name)
+	return strings.HasPrefix(lower, "npm_config_") || strings.HasPrefix(lower, "pnpm_config_")
+}
+
 // scriptToken is the token that stands for that of a run where a script would have it.
 func scriptToken(token string) string {
 	sum := sha256.Sum256([]byte("scripts " + token))
@@ -378,6 +384,8 @@ func (s *scriptOrder) scriptEnv(environ []string, temp string) []string {
 			continue
 		case s.Temp != "" && strings.HasSuffix(value, "/npm/npmrc") && strings.HasPrefix(value, s.Temp+"/"):
 			continue // npm's own file
+		case npmSetting(name) && urlPassword(value) && (token == "" || !strings.Contains(value, token)):
+			entry = name + "=" + password().ReplaceAllString(value, "://")
 		case name == scriptsVariable, name == "TMPDIR":
 			continue
 		case strings.EqualFold(name, "npm_config_cache"):
@@ -550,6 +558,11 @@ func ScriptRun(o Options, args []string) (Options, error) {
 	}
 	order.Secrets = secretVariables(env, files, secrets)
 	env.remove(func(name string) bool { return slices.Contains(order.Secrets, name) || secretSetting(name) })
+	for _, name := range env.names {
+		if value := env.get(name); npmSetting(name) && urlPassword(value) {
+			env.set(name, password().ReplaceAllString(value, "://"))
+		}
+	}
 	o.Environ = env.list()
 	places, _ := order.scriptPlaces(dir, get("npm_config_local_prefix"))
 	for _, p := range places {

@@ -28,6 +28,9 @@ func TestParseNpmrc(t *testing.T) {
 		{"; //r.example/:_authToken=abc\n# _auth=x\nregistry=https://r.example/", nil, nil},
 		{"[section]\n_auth=x", nil, nil},
 		{"_authToken", []string{"true"}, nil},
+		{"registry=https://me:abc@r.example/", []string{"https://me:abc@r.example/"}, nil},
+		{"https-proxy = http://me:${PW}@p.example:3128", []string{"http://me:${PW}@p.example:3128"}, []string{"PW"}},
+		{"@s:registry=https://r.example/@s", nil, nil},
 		{"_auth=", nil, nil},
 		{"//r.example:8080/a:b/:_authToken=${X", []string{"${X"}, nil},
 	} {

@@ -297,7 +297,12 @@ func (p *Plan) addBlock(e, old *Entry) (bool, error) {
 		}
 		e.Header = true
 	}
-	e.Ended = c.Append(e.block())
+	// Behind the block of another ledger that has ended the last line, the last to go takes
+	// that back.
+	e.Ended = slices.ContainsFunc(p.others, func(o Entry) bool {
+		return o.Ended && o.Kind == KindBlock && o.File == e.File && strings.HasSuffix(c.New, o.block())
+	})
+	e.Ended = c.Append(e.block()) || e.Ended
 	return true, nil
 }
 
@@ -391,7 +396,10 @@ func (p *Plan) removeBlock(e *Entry) (bool, error) {
 	default:
 		return true, nil // somebody has taken it out
 	}
-	if e.Ended && last {
+	shared := slices.ContainsFunc(p.others, func(o Entry) bool {
+		return o.Kind == KindBlock && o.File == e.File && strings.HasSuffix(c.New, o.block())
+	})
+	if e.Ended && last && !shared {
 		c.New = strings.TrimSuffix(c.New, "\n")
 	}
 	c.Remove = e.Made && c.New == ""

@@ -157,6 +157,28 @@ func TestLedgerShared(t *testing.T) {
 	}
 }
 
+// The end that the last line of a file was given goes with the last block, in either order.
+func TestLedgerSharedEnd(t *testing.T) {
+	for _, order := range []string{"ab", "ba"} {
+		for _, text := range []string{"one", "one\n"} {
+			w := newLedgerWorld(t, map[string]string{"file": text})
+			ledgers := map[string]Ledger{}
+			for _, tool := range []string{"a", "b"} {
+				ledgers[tool] = LedgerOf(tool, w.dir, func(string) string { return "" })
+				e := w.block("file", "x", "")
+				e.Name += " " + tool
+				w.apply(ledgers[tool].Install([]Entry{e}))
+			}
+			for _, tool := range order {
+				w.apply(ledgers[string(tool)].Uninstall())
+			}
+			if got := w.get("file"); got != text {
+				t.Errorf("%s: %q became %q", order, text, got)
+			}
+		}
+	}
+}
+
 // What somebody has changed stays as it is.
 func TestLedgerLeaves(t *testing.T) {
 	w := newLedgerWorld(t, map[string]string{"a": "one\n", "b": "[global]\n", "c": "x\n", "git": ""})
