@@ -401,6 +401,9 @@ func (s *scriptOrder) scriptEnv(environ []string, temp string) []string {
 		}
 		out = append(out, entry)
 	}
+	if !s.Network {
+		out = quietNpm(out)
+	}
 	if s.Node != "" {
 		out = append(out, "NODE_OPTIONS="+s.Node, "npm_config_node_options="+s.Node)
 	}
@@ -415,6 +418,19 @@ func (s *scriptOrder) scriptEnv(environ []string, temp string) []string {
 	}
 	// A script that starts npm itself has no business in the cache that all projects share.
 	return append(out, scriptsVariable+"="+string(text), "TMPDIR="+temp, "npm_config_cache="+filepath.Join(temp, "npm-cache"))
+}
+
+// quietNpm keeps an npm that a script starts from asking for newer versions of itself
+// where it has no network to ask by.
+func quietNpm(environ []string) []string {
+	const name = "npm_config_update_notifier"
+	if slices.ContainsFunc(environ, func(entry string) bool {
+		key, value, _ := strings.Cut(entry, "=")
+		return strings.EqualFold(key, name) && value != "" // npm passes over an empty one
+	}) {
+		return environ
+	}
+	return append(environ, name+"=false")
 }
 
 // headersVariable tells node-gyp where node's headers are. npm does not warn of it.
@@ -591,7 +607,10 @@ func ScriptRun(o Options, args []string) (Options, error) {
 	}
 	if e.cfg.Scripts.Network.Value {
 		o.Preset = ScriptNetworkPreset
-	} else if headers := nodeHeaders(o.Environ); headers != "" {
+		return o, nil
+	}
+	o.Environ = quietNpm(o.Environ)
+	if headers := nodeHeaders(o.Environ); headers != "" {
 		o.Environ = append(o.Environ, headers)
 	}
 	return o, nil
