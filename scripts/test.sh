@@ -37,12 +37,12 @@ quietly() {
   local out=$work/out
   if "$@" >"$out" 2>&1; then
     cat "$out" >>"$log"
-    grep -E '^(ok|FAIL|---)' "$out" | grep -vE '^--- (PASS|SKIP)' || true
+    grep -aE '^(ok|FAIL|---)' "$out" | grep -vE '^--- (PASS|SKIP)' || true
     return 0
   fi
   cat "$out" >>"$log"
-  # Without the lines of tests that passed.
-  grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS)' "$out" || true
+  # What stands around a failure, without the lines of tests that passed.
+  grep -avE '^ *(=== (RUN|PAUSE|CONT|NAME)|--- PASS)' "$out" | grep -aE -B80 -A40 'FAIL|panic: |DATA RACE' || cat "$out"
   return 1
 }
 
@@ -91,8 +91,8 @@ awk '
   /^ *--- SKIP: / { print "   " $3 ": " reason[$3] }
 ' "$log" | sort -u
 
-passed=$(grep -cE '^ *--- PASS: ' "$log" || true)
-bad=$(grep -cE '^ *--- FAIL: ' "$log" || true)
+passed=$(grep -acE '^ *--- PASS: ' "$log" || true)
+bad=$(grep -acE '^ *--- FAIL: ' "$log" || true)
 ((failed == 0 || bad > 0)) || bad=1
 echo "$passed passed, $bad failed"
 exit "$((failed != 0))"
