@@ -30,7 +30,8 @@ func readFile(name, shown string) (*file, error) {
 	data, err := ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if _, gone := os.Lstat(name); gone == nil {
+		// Anything else has come in between, such as a placeholder of another run.
+		if info, gone := os.Lstat(name); gone == nil && info.Mode()&fs.ModeSymlink != 0 {
 			return nil, refuse(lostFile, nil, "%s is a symbolic link to a file that does not exist.", shown)
 		}
 		return nil, err
