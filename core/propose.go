@@ -136,17 +136,23 @@ func (d *Decided) proposeHost(p *Proposal) {
 	}
 }
 
-func (d *Decided) proposeWrite(p *Proposal) {
-	target := p.Event.Target
-	dec := d.Write(target)
+// settled reports whether nothing can be proposed about a path, and notes why.
+func (p *Proposal) settled(dec policy.Decision) bool {
 	switch {
 	case dec.Allow:
 		p.Already = true
-		return
-	case !path.IsAbs(target):
+	case !path.IsAbs(p.Event.Target):
 		p.Never = "its path is not known"
-		return
-	case p.ruled(dec):
+	default:
+		return p.ruled(dec)
+	}
+	return true
+}
+
+func (d *Decided) proposeWrite(p *Proposal) {
+	target := p.Event.Target
+	dec := d.Write(target)
+	if p.settled(dec) {
 		return
 	}
 	protected := dec.Rule != nil
@@ -206,14 +212,7 @@ func (d *Decided) wide(name string) string {
 func (d *Decided) proposeRead(p *Proposal) {
 	target := p.Event.Target
 	dec := d.Read(target)
-	switch {
-	case dec.Allow:
-		p.Already = true
-		return
-	case !path.IsAbs(target):
-		p.Never = "its path is not known"
-		return
-	case p.ruled(dec):
+	if p.settled(dec) {
 		return
 	}
 	p.Path = target
